@@ -198,16 +198,9 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     });
 
   const moved: readonly (readonly [type: string, patch: unknown, said: RegExp])[] = [
-    [
-      "merge-patch+json",
-      { metadata: { namespace: "kube-system" } },
-      /namespace of the object \(kube-system\)/,
-    ],
-    [
-      "json-patch+json",
-      [{ op: "replace", path: "/metadata/namespace", value: "b" }],
-      /on the request \(default\)/,
-    ],
+    ["merge-patch+json", { metadata: { namespace: "b" } }, /^the namespace of the provided object does not/],
+    ["merge-patch+json", { metadata: { name: null } }, /^the name of the object \(one based on URL\) was/],
+    ["merge-patch+json", { metadata: null }, /was undeterminable: name must be provided$/],
     ["json-patch+json", {}, /a list of operations/],
     ["merge-patch+json", [], /an object/],
     [

@@ -1,4 +1,4 @@
-/** JSON Patch (RFC 6902). */
+/** JSON Patch (RFC 6902), with what upstream lets through besides: docs/decisions/0420 says why. */
 import { jsonEqual } from "@selvedge/base";
 import { isObject } from "../structural/walk.ts";
 import { PatchError } from "./patch-error.ts";
@@ -19,9 +19,8 @@ const copiedBytesMax = 3 * 1024 * 1024;
 export function jsonPatch(object: unknown, operations: readonly JsonPatchOperation[]): unknown {
   if (!Array.isArray(operations)) throw new PatchError("a JSON patch is a list of operations");
   if (operations.length > operationsMax) {
-    throw new PatchError(
-      `The allowed maximum operations in a JSON patch is ${operationsMax}, got ${operations.length}`,
-    );
+    const why = `The allowed maximum operations in a JSON patch is ${operationsMax}, got ${operations.length}`;
+    throw new PatchError(why, true);
   }
   const document = { root: structuredClone(object) };
   let copied = 0;
@@ -50,7 +49,6 @@ function apply(document: Document, operation: JsonPatchOperation): void {
       remove(document, path);
       return;
     case "replace":
-      valueAt(document, path);
       if (path.length === 0) document.root = structuredClone(givenValue(operation));
       else put(parentOf(document, path), path, structuredClone(givenValue(operation)));
       return;
@@ -66,7 +64,7 @@ function apply(document: Document, operation: JsonPatchOperation): void {
       add(document, path, structuredClone(valueAt(document, pointer(operation.from, "from"))));
       return;
     case "test":
-      if (!jsonEqual(valueAt(document, path), givenValue(operation))) {
+      if (!jsonEqual(valueOrNull(document, path), givenValue(operation))) {
         throw new PatchError(`testing value ${operation.path} failed`);
       }
       return;
@@ -75,9 +73,10 @@ function apply(document: Document, operation: JsonPatchOperation): void {
   }
 }
 
-function givenValue(operation: JsonPatchOperation): unknown {
-  if (!Object.hasOwn(operation, "value")) throw new PatchError(`${operation.op} operation has no value`);
-  return operation.value;
+/** Clients that leave empty texts out leave out the value too: it is null, which is empty once it is read. */
+function givenValue({ op, value }: JsonPatchOperation): unknown {
+  if (value === undefined && op === "test") throw new PatchError("test operation has no value");
+  return value ?? null;
 }
 
 function pointer(text: unknown, field: string): string[] {
@@ -92,9 +91,10 @@ function pointer(text: unknown, field: string): string[] {
 }
 
 function index(token: string, limit: number): number {
-  if (!/^(0|[1-9]\d*)$/.test(token)) throw new PatchError(`${JSON.stringify(token)} is not an index`);
-  const value = Number(token);
-  if (value > limit) throw new PatchError(`index ${token} is out of bounds`);
+  if (!/^(0|-?[1-9]\d*)$/.test(token)) throw new PatchError(`${JSON.stringify(token)} is not an index`);
+  // Negative ones count from the end.
+  const value = Number(token) + (token.startsWith("-") ? limit + 1 : 0);
+  if (value < 0 || value > limit) throw new PatchError(`index ${token} is out of bounds`);
   return value;
 }
 
@@ -106,6 +106,14 @@ function step(holder: unknown, token: string): unknown {
 
 function valueAt(document: Document, path: readonly string[]): unknown {
   return path.reduce(step, document.root);
+}
+
+/** A member that is not there is as good as null. */
+function valueOrNull(document: Document, path: readonly string[]): unknown {
+  const token = path.at(-1);
+  if (token === undefined) return document.root;
+  const holder = parentOf(document, path);
+  return isObject(holder) && !Object.hasOwn(holder, token) ? null : step(holder, token);
 }
 
 function parentOf(document: Document, path: readonly string[]): unknown {

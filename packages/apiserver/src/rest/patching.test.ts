@@ -14,3 +14,19 @@ it("a strategic merge patch may say another kind, and a merge patch may not", ()
     /no kind \\?"Deployment\\?" is registered/,
   );
 });
+
+it("a patch need not leave what a built-in kind is called", () => {
+  const patched = applyPatch(namespaceKind, stored, "merge", { apiVersion: null, kind: null });
+  assert.deepEqual(patched, stored);
+});
+
+it("more operations than are read are too much, not wrong", () => {
+  const operations = Array.from({ length: 10_001 }, () => ({
+    op: "test",
+    path: "/kind",
+    value: "Namespace",
+  }));
+  const message =
+    "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001";
+  assert.throws(() => applyPatch(namespaceKind, stored, "json", operations), { code: 413, message });
+});

@@ -18,7 +18,7 @@ import { type StatusCause, StatusError } from "../status-error.ts";
 import { type FieldRules, unreadable } from "./field-validation.ts";
 import { apiVersionOf } from "./kind-names.ts";
 import { saidSizes } from "./pod-resize.ts";
-import { badRequest, invalid, invalidOptions, unsupportedBody } from "./refusals.ts";
+import { badRequest, invalid, invalidOptions, tooLarge, unsupportedBody } from "./refusals.ts";
 
 export type PatchKind = "json" | "merge" | "strategic" | "apply";
 
@@ -52,11 +52,12 @@ export function applyPatch(
   } catch (error) {
     if (!(error instanceof PatchError)) throw error;
     if (error instanceof PatchFormatError) throw badRequest(error.message);
+    if (error.isTooLong) throw tooLarge(error.message);
     // Upstream says no more than this; what is wrong helps whoever wrote the patch.
     const message = `the server rejected our request due to an error in our request: ${error.message}`;
     throw new StatusError(422, "Invalid", message, {}, { cause: error });
   }
-  return checked(kind, patched, { type, value: patch });
+  return checked(kind, stored, patched, { type, value: patch });
 }
 
 /** What it calls its kind is not looked at: Ansible scales with patches of a Scale that say Deployment. */
@@ -84,14 +85,23 @@ function schemaWithMeta({ schema }: KindDefinition): KindDefinition["schema"] {
 
 type Said = NonNullable<FieldRules["patch"]>;
 
-function checked(kind: KindDefinition, value: unknown, patch: Said): KubeObject {
-  const object = value as KubeObject;
+function checked(kind: KindDefinition, stored: KubeObject, value: unknown, patch: Said): KubeObject {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw badRequest("no object is left");
+  // What it is need not be said of a built-in kind: that is known.
+  const known = kind.custom ? {} : { apiVersion: stored.apiVersion, kind: stored.kind };
+  const said = value as KubeObject;
+  const object = said.kind && said.apiVersion ? said : { ...known, ...said };
   const { apiVersion, kind: name, metadata } = object;
-  if (typeof metadata !== "object" || metadata === null) throw badRequest("the patch leaves no metadata");
+  if (typeof metadata !== "object" || metadata === null) throw unnamed(stored.metadata.name);
   if (apiVersion !== apiVersionOf(kind) || name !== kind.kind) throw otherKind(kind, object, patch);
   return object;
+}
+
+function unnamed(name: string): StatusError {
+  return badRequest(
+    `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+  );
 }
 
 /** A patch has made it an object of another kind, or of another version. */
@@ -205,9 +215,9 @@ function applyConflict({ conflicts }: ApplyConflictError): StatusError {
 /** A patch may say where the object is, and nothing else. */
 export function checkPlace({ metadata }: KubeObject, name: string, namespace: string | undefined): void {
   const { name: said, namespace: place } = metadata;
+  if (!said) throw unnamed(name);
   if (said !== name)
     throw badRequest(`the name of the object (${said}) does not match the name on the URL (${name})`);
   if (!place || !namespace || place === namespace) return;
-  const what = `the namespace of the object (${place}) does not match the namespace on the request`;
-  throw badRequest(`${what} (${namespace})`);
+  throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
 }

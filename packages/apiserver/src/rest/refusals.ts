@@ -57,6 +57,10 @@ export function badRequest(message: string, cause?: unknown): StatusError {
   return new StatusError(400, "BadRequest", message, undefined, cause === undefined ? undefined : { cause });
 }
 
+export function tooLarge(why: string): StatusError {
+  return new StatusError(413, "RequestEntityTooLarge", `Request entity too large: ${why}`, {});
+}
+
 export function invalid(
   kind: { readonly group: string; readonly kind: string },
   name: string,
@@ -70,7 +74,7 @@ export function invalid(
   const texts = [...new Set(errors.map(fieldErrorText))];
   const qualified = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
   const text = texts.length === 1 ? texts[0] : `[${texts.join(", ")}]`;
-  const details = { ...(name && { name }), group: kind.group, kind: kind.kind, causes };
+  const details = { ...(name && { name }), group: kind.group, ...(kind.kind && { kind: kind.kind }), causes };
   return new StatusError(422, "Invalid", `${qualified} "${name}" is invalid: ${text}`, details);
 }
 
