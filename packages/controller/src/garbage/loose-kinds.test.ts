@@ -27,7 +27,7 @@ test("of objects that nobody else keeps only what says who owns whom is kept", a
   } as unknown as Objects;
   const clock = new ManualClock();
   const log = new Log("test", clock, () => undefined);
-  const served = { kept: [configMapKind], onChange: () => () => undefined };
+  const served = { kept: [configMapKind], all: [configMapKind], onChange: () => () => undefined };
   const loose = new LooseKinds({ objects, clock, random: new SeededRandom(1), log, served, cached: [] });
   const told = Promise.withResolvers<KubeObject | undefined>();
   const stop = loose.follow((_kind, _before, after) => told.resolve(after));

@@ -6,6 +6,8 @@ import { Informer, type KindRef, type Objects } from "@selvedge/client";
 export interface ServedKinds {
   /** One for each place where objects are kept. */
   readonly kept: readonly KindRef[];
+  /** One for each version that they are shown in. */
+  readonly all: readonly KindRef[];
   onChange(listener: () => void): () => void;
 }
 
@@ -55,8 +57,9 @@ export class LooseKinds {
     this.#turns = new Turns(options.clock);
   }
 
-  get kinds(): KindRef[] {
-    return [...this.#followed.values()].map(({ kind }) => kind);
+  /** The kind that somebody means, who may know its objects in another version than they are followed in. */
+  meant({ apiVersion, kind }: { readonly apiVersion: string; readonly kind: string }): KindRef | undefined {
+    return this.#options.served.all.find((one) => one.kind === kind && versionOf(one) === apiVersion);
   }
 
   /** Tells of all that is there, and of every change from now on. Returns how to stop. */
@@ -119,6 +122,10 @@ export class LooseKinds {
       log.warn("a copy did not stop", { place, error }),
     );
   }
+}
+
+function versionOf({ group, version }: KindRef): string {
+  return group === "" ? version : `${group}/${version}`;
 }
 
 function placeOf({ group, plural }: KindRef): string {

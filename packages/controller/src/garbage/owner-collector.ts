@@ -1,6 +1,6 @@
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
 import type { Clock } from "@selvedge/base";
-import { isReason, type KindRef } from "@selvedge/client";
+import { isReason } from "@selvedge/client";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Cluster } from "../objects/cluster.ts";
 import type { Wired } from "../objects/wiring.ts";
@@ -24,10 +24,12 @@ export class OwnerCollector implements Reconciler {
     "metadata.finalizers[foregroundDeletion, orphan]",
   ];
   readonly #cluster: Cluster;
+  readonly #loose: LooseKinds;
   readonly #graph: OwnerGraph;
 
   constructor(cluster: Cluster, loose: LooseKinds, clock: Clock) {
     this.#cluster = cluster;
+    this.#loose = loose;
     this.#graph = new OwnerGraph(cluster, loose, clock);
   }
 
@@ -132,23 +134,16 @@ export class OwnerCollector implements Reconciler {
    * Asks the API server before anything is taken for gone. An owner of a kind that is not served is left
    * alone.
    */
-  async #ask(
-    { apiVersion, kind, name, uid }: OwnerReference,
-    dependent: KubeObject,
-  ): Promise<KubeObject | "unknown" | undefined> {
-    const ref = this.#graph.kinds.find((one) => versionOf(one) === apiVersion && one.kind === kind);
+  async #ask(owner: OwnerReference, dependent: KubeObject): Promise<KubeObject | "unknown" | undefined> {
+    const ref = this.#loose.meant(owner);
     if (ref === undefined) return "unknown";
     try {
       const namespace = ref.namespaced ? dependent.metadata.namespace : undefined;
-      const found = await this.#cluster.objects.get(ref, name, namespace);
-      return found.metadata.uid === uid ? found : undefined;
+      const found = await this.#cluster.objects.get(ref, owner.name, namespace);
+      return found.metadata.uid === owner.uid ? found : undefined;
     } catch (error) {
       if (isReason(error, "NotFound")) return undefined;
       throw error;
     }
   }
-}
-
-function versionOf({ group, version }: KindRef): string {
-  return group === "" ? version : `${group}/${version}`;
 }

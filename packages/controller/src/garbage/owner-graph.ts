@@ -25,11 +25,6 @@ export class OwnerGraph {
     this.#clock = clock;
   }
 
-  /** All kinds whose objects are known here. */
-  get kinds(): readonly KindRef[] {
-    return [...this.#cluster.kinds, ...this.#loose.kinds];
-  }
-
   /**
    * Follows every copy. `changed` is called with the UIDs a change may concern, once all that is there is known: before
    * that, who owns many would seem to own nothing, and let go of them too early. Returns how to stop.

@@ -7,6 +7,7 @@ import type { KindRef } from "@selvedge/client";
 import {
   allKinds,
   configMapKind,
+  horizontalPodAutoscalerKind,
   type Namespace,
   namespaceKind,
   type Pod,
@@ -138,6 +139,20 @@ describe("owners", () => {
     await until(world, () => namesOf(world, podTemplateKind), []);
     await until(world, () => namesOf(world, configMapKind), []);
     base.store.close();
+  });
+
+  it("may be meant in another version than they are kept in, if that is served", async () => {
+    await using world = await ObjectWorld.start();
+    const scaler = await world.create(horizontalPodAutoscalerKind, {
+      ...{ apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler" },
+      metadata: { name: "scaler", namespace: "default" },
+      spec: { maxReplicas: 2, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "none" } },
+    });
+    for (const version of ["v1", "v2", "v0"])
+      await world.create(configMapKind, mapOf(version, { ...scaler, apiVersion: `autoscaling/${version}` }));
+    await world.settle();
+    await world.objects.delete(horizontalPodAutoscalerKind, "scaler", "default");
+    await until(world, () => namesOf(world, configMapKind), ["v0"]);
   });
 
   it("let go of what they leave behind, of a kind that users bring too", async () => {
