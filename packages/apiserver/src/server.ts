@@ -41,6 +41,7 @@ import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
 import { refusedUpgrade, sendStatus, warn } from "./http/respond.ts";
 import { errorEvent, serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
+import { bindings } from "./rest/bindings.ts";
 import { methodNotAllowed, storeRefusal, unknownResource } from "./rest/refusals.ts";
 import { resourcesOf, takesMethod } from "./rest/resources.ts";
 import { KindPaths, parseTarget, type Target } from "./rest/target.ts";
@@ -75,7 +76,7 @@ export class ApiServer {
       ...(options.authenticators ?? []),
     ];
     this.#authorizer = options.authorizer ?? defaultAuthorizer;
-    this.#virtual = reviewKinds(this.#authorizer, this.#authenticators);
+    this.#virtual = [...reviewKinds(this.#authorizer, this.#authenticators), ...bindings(options.objects)];
     const { metrics, clock, serviceAccounts, audit, seats } = options;
     this.#audit = audit && new Audit({ ...audit, clock });
     this.#flow = new FlowControl({ clock, ...(metrics && { metrics }), ...(seats && { seats }) });

@@ -365,7 +365,7 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
   for (const [method, query, code, warned] of scales)
     it(`holds a scale to what it has: ${method}, ${query}`, async () => {
       const type = method === "PATCH" ? "merge-patch+json" : "json";
-      const body = { spec: { replicas: 3, colour: "pink" } };
+      const body = { metadata: { name: "two" }, spec: { replicas: 3, colour: "pink" } };
       const { status, headers, json } = await write(method, `${things}/two/scale?${query}`, body, type);
       assert.equal(status, code);
       if (code !== 200) assert.match(json.message, /strict decoding error: unknown field "spec.colour"/);

@@ -6,8 +6,9 @@ import {
   labelValueFaults,
   qualifiedNameFaults,
 } from "@selvedge/apimachinery";
-import { toRfc3339 } from "@selvedge/base";
+import { type Instant, toRfc3339 } from "@selvedge/base";
 import { badRequest, invalid } from "../rest/refusals.ts";
+import type { WriteQuery } from "../rest/write-query.ts";
 import { type Authenticator, authenticate } from "./authentication.ts";
 import type { Attributes, Authorizer } from "./authorization.ts";
 import {
@@ -22,11 +23,16 @@ import {
 import type { ServiceAccountTokens, TokenRequestSpec } from "./service-account-tokens.ts";
 import type { User } from "./user.ts";
 
+/** How it is posted. */
+export type Asked = WriteQuery & { readonly now: Instant };
+
 /** A kind without objects: posting one answers it. */
 export interface VirtualKind {
   readonly kind: KindDefinition;
   /** The status of the object that was posted. */
-  readonly answer: (object: KubeObject, asker: User) => Promise<Record<string, unknown>>;
+  readonly answer: (object: KubeObject, asker: User, asked: Asked) => Promise<Record<string, unknown>>;
+  /** It asks for something to be done: that it was is the whole answer. */
+  readonly isDone?: true;
 }
 
 /** A question that is posted to a part of an object. */

@@ -5,12 +5,12 @@ import { type Authorizer, requireAllowed } from "../auth/authorization.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf } from "../rest/kind-names.ts";
-import { assignMembers, jsonOf } from "../rest/lazy-object.ts";
+import { jsonOf } from "../rest/lazy-object.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { checkSaid, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
 import type { LongBody } from "../rest/planner.ts";
 import { bindPod, evictPod } from "../rest/pod-parts.ts";
-import { bindingKind, evictionKind, scaleKind } from "../rest/posted-kinds.ts";
+import { bindingKind, evictionKind, type PodPartKind, scaleKind } from "../rest/posted-kinds.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { replaceOrMake } from "../rest/replacing.ts";
 import { patchedScale, settledScale } from "../rest/scale.ts";
@@ -26,7 +26,7 @@ import { formOf } from "./negotiation.ts";
 import { writeOptions } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 import { answer, warn } from "./respond.ts";
-import { bodyOf, objectIn, patchOf, placed, readable } from "./written-body.ts";
+import { bodyOf, type Expected, objectIn, patchOf, placed, placedAs, readable } from "./written-body.ts";
 
 export interface WritePorts extends ReadPorts {
   readonly objects: ObjectRegistry;
@@ -126,7 +126,7 @@ function write(exchange: Exchange, ports: WritePorts, body: Uint8Array, ears: Ea
 
 async function create(
   exchange: Exchange,
-  { objects, virtual }: WritePorts,
+  { objects, virtual, clock }: WritePorts,
   body: Uint8Array,
   ears: Ears,
 ): Promise<Outcome> {
@@ -140,7 +140,12 @@ async function create(
   if (answering !== undefined) {
     settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
     await admitPosted(objects, exchange, object, { ...options, ...ears, user });
-    return { code: 201, body: { ...object, status: await answering.answer(object, user) } };
+    const asked = { ...withManager(options, exchange), ...ears, now: clock.now() };
+    const answered = await answering.answer(object, user, asked);
+    return {
+      code: 201,
+      body: answering.isDone ? { ...success, code: 201 } : { ...object, status: answered },
+    };
   }
   // It is the store that says this, as upstream; what is only tried never gets there.
   if (object.metadata.resourceVersion && !options.dryRun) {
@@ -196,7 +201,7 @@ async function postToPart(
 
 async function postToPod(
   exchange: Exchange,
-  { objects }: WritePorts,
+  { objects, clock }: WritePorts,
   body: Uint8Array,
   { warn, annotate }: Ears,
 ): Promise<Outcome> {
@@ -204,14 +209,24 @@ async function postToPod(
   const { kind, name = "", namespace, subresource } = target;
   const options = { ...withManager(writeOptions("CreateOptions", query, false), exchange), warn, annotate };
   const expected = subresource === "binding" ? bindingKind : evictionKind;
-  const said = objectIn(await bodyOf(exchange, objects, body, expected));
-  const { kind: own, apiVersion } = expected;
-  const posted = assignMembers({}, { kind: own, apiVersion, metadata: {} }, said) as KubeObject;
+  const said = await bodyOf(exchange, objects, body, expected);
+  const posted = placedAs(said, asBefore(expected, objectIn(said)["apiVersion"]), {
+    name: undefined,
+    namespace,
+  });
   const pod = { name, namespace };
+  if (posted.metadata.name !== name) {
+    throw badRequest(`name in URL does not match name in ${expected.kind} object`);
+  }
   await admitPosted(objects, exchange, posted, options);
-  if (subresource === "binding") await bindPod(objects, kind, pod, posted, options);
+  if (subresource === "binding") await bindPod(objects, kind, posted, { ...options, now: clock.now() });
   else await evictPod(objects, kind, pod, posted, options.dryRun === true);
   return { code: 201, body: { ...success, code: 201 } };
+}
+
+/** Clients that are older say an older version of what is the same. */
+function asBefore({ kind, apiVersion, before }: PodPartKind, said: unknown): Expected {
+  return { kind, apiVersion: before !== undefined && said === before ? before : apiVersion };
 }
 
 async function replace(
@@ -225,7 +240,9 @@ async function replace(
   const options = withManager(writeOptions("UpdateOptions", query, false), exchange);
   if (subresource === "scale") {
     const sent = await bodyOf(exchange, objects, body, scaleKind);
-    const scale = settledScale(objectIn(sent), { ...options, ...told(sent), ...ears });
+    const expected = { kind: scaleKind.kind, apiVersion: "autoscaling/v1" };
+    const said = placedAs(sent, expected, target, true);
+    const scale = settledScale(said, { ...options, ...told(sent), ...ears });
     const scaled = await objects.change(
       kind,
       name,

@@ -68,17 +68,32 @@ export function objectIn({ value }: ParsedBody): Record<string, unknown> {
   throw badRequest("the body of the request is no object");
 }
 
+/** What a body must say that it is. */
+export interface Expected {
+  readonly kind: string;
+  readonly apiVersion: string;
+}
+
 /** The URL is the authority on what an object is and where; a body that says otherwise is refused. */
 export function placed(parsed: ParsedBody, { target }: Exchange, saysName = false): KubeObject {
-  const { kind, name, namespace } = target;
+  const { kind } = target;
+  return placedAs(parsed, { kind: kind.kind, apiVersion: apiVersionOf(kind) }, target, saysName);
+}
+
+/** The same of what is sent that is of another kind than the object it is about. */
+export function placedAs(
+  parsed: ParsedBody,
+  { kind, apiVersion: expected }: Expected,
+  { name, namespace }: Pick<Target, "name" | "namespace">,
+  saysName = false,
+): KubeObject {
   const body = objectIn(parsed);
-  const expected = apiVersionOf(kind);
-  const { apiVersion = expected, kind: said = kind.kind } = body as Partial<KubeObject>;
+  const { apiVersion = expected, kind: said = kind } = body as Partial<KubeObject>;
   const metadata = body.metadata ?? {};
-  if (said !== "" && said !== kind.kind) {
+  if (said !== "" && said !== kind) {
     const version = String(apiVersion).split("/").at(-1);
     const why = `no kind "${said}" is expected here`;
-    throw badRequest(`${said} in version "${version}" cannot be handled as a ${kind.kind}: ${why}`);
+    throw badRequest(`${said} in version "${version}" cannot be handled as a ${kind}: ${why}`);
   }
   if (apiVersion !== "" && apiVersion !== expected) {
     throw badRequest(
@@ -102,7 +117,7 @@ export function placed(parsed: ParsedBody, { target }: Exchange, saysName = fals
   }
   const place = { ...(name && { name }), ...(namespace && { namespace }) };
   return withMembers(body, {
-    ...{ apiVersion: expected, kind: kind.kind },
+    ...{ apiVersion: expected, kind },
     metadata: withMembers(meta, place),
   }) as KubeObject;
 }

@@ -6,11 +6,15 @@ import type { ReadKind } from "./object-body.ts";
 import { bindingMessage, evictionMessage } from "./pod-part-messages.ts";
 import { scaleMessage } from "./scale.ts";
 
-type PodPartKind = ReadKind & { readonly apiVersion: string };
+export interface PodPartKind extends ReadKind {
+  readonly apiVersion: string;
+  /** What it was called in an older version that is still said. */
+  readonly before?: string;
+}
 
 export const bindingKind: PodPartKind = { kind: "Binding", apiVersion: "v1", protobuf: bindingMessage };
 export const evictionKind: PodPartKind = {
-  ...{ kind: "Eviction", apiVersion: "policy/v1", protobuf: evictionMessage },
+  ...{ kind: "Eviction", apiVersion: "policy/v1", before: "policy/v1beta1", protobuf: evictionMessage },
 };
 /** Its numbers are small ones: one that is not is named as it was said. */
 export const scaleKind: ReadKind = { kind: "Scale", protobuf: scaleMessage, keepsIntegers };

@@ -14,7 +14,7 @@ import { decodeFault } from "./decode-fault.ts";
 import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
 import { assignMembers, cloneObject } from "./lazy-object.ts";
 import { applyPatch, type PatchKind } from "./patching.ts";
-import { badRequest, conflict, invalid } from "./refusals.ts";
+import { badRequest, checkUid, conflict, invalid } from "./refusals.ts";
 
 export const scaleMessage: ProtobufMessage = {
   1: { name: "metadata", type: "message", message: objectMetaMessage },
@@ -109,6 +109,7 @@ export function scaleOf(kind: KindDefinition, object: KubeObject): KubeObject {
 export function withScale(kind: KindDefinition, object: KubeObject, scale: KubeObject): KubeObject {
   const { name } = object.metadata;
   const { resourceVersion } = scale.metadata;
+  checkUid(kind, { ...scale, metadata: { ...scale.metadata, name } }, object.metadata.uid);
   if (scale.metadata.name && scale.metadata.name !== name) {
     throw badRequest(
       `the name of the object (${scale.metadata.name}) does not match the name on the URL (${name})`,

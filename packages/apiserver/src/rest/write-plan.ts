@@ -302,6 +302,8 @@ function merge(stored: KubeObject, wanted: KubeObject, context: WriteContext): K
   const mergeOwn = subresource === "resize" ? withSizes : mergePart;
   const next = part === undefined ? mergeMain(kind, stored, wanted) : mergeOwn(stored, wanted, part);
   if (subresource !== undefined && withMetadata.has(subresource)) copyMetadata(kind, wanted, next);
+  // Who gives a Pod its node says in the same write that it has one.
+  if (subresource === "binding") copyAt(wanted, next, ["status"]);
   if (part === undefined && isNamespaceKind(kind)) copyAt(stored, next, ["spec", "finalizers"]);
   const meta = next.metadata as unknown as Record<string, unknown>;
   for (const field of [...serverMeta, "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {

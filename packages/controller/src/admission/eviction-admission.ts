@@ -24,7 +24,7 @@ export function evictionAdmission(policies: Policies, objects: Objects, clock: C
       if (others.length > 0) {
         const message =
           "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
-        throw new StatusError(500, "InternalError", message);
+        throw new StatusError(500, "", message);
       }
       for (let attempt = 1; ; attempt++) {
         try {
