@@ -7,6 +7,8 @@ import {
   endpointSliceKind,
   limitRangeKind,
   networkPolicyKind,
+  persistentVolumeKind,
+  resourceQuotaKind,
   runtimeClassKind,
   storageClassKind,
 } from "./index.ts";
@@ -21,7 +23,93 @@ const ranges = (...limits: object[]): object => ({ spec: { limits } });
 const topologies = (...terms: object[]): object => ({ provisioner: "a", allowedTopologies: terms });
 const term = (key: string, ...values: string[]): object => ({ matchLabelExpressions: [{ key, values }] });
 
+const volume = (more: object): object => ({
+  spec: { accessModes: ["ReadWriteOnce"], capacity: { storage: "1Gi" }, hostPath: { path: "/a" }, ...more },
+});
+const scoped = (...matchExpressions: object[]): object => ({ spec: { scopeSelector: { matchExpressions } } });
+const expressions = "spec.scopeSelector.matchExpressions";
+
 const rows: readonly (readonly [kind: KindDefinition, object: object, ...errors: string[]])[] = [
+  [persistentVolumeKind, volume({})],
+  [
+    persistentVolumeKind,
+    volume({ accessModes: ["ReadWriteOncePod", "Foo"] }),
+    'spec.accessModes: Unsupported value: "Foo": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce"',
+    "spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes",
+  ],
+  [
+    persistentVolumeKind,
+    volume({ capacity: {} }),
+    "spec.capacity: Required value",
+    'spec.capacity: Unsupported value: null: supported values: "storage"',
+  ],
+  [
+    persistentVolumeKind,
+    volume({ capacity: { storage: "0", cpu: "1" } }),
+    'spec.capacity: Unsupported value: {"storage":"0","cpu":"1"}: supported values: "storage"',
+    'spec.capacity[storage]: Invalid value: "0": must be greater than zero',
+  ],
+  [
+    persistentVolumeKind,
+    volume({ hostPath: { path: "/" }, persistentVolumeReclaimPolicy: "Recycle", volumeMode: "Foo" }),
+    "spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'",
+    'spec.volumeMode: Unsupported value: "Foo": supported values: "Block", "Filesystem"',
+  ],
+  [persistentVolumeKind, volume({ hostPath: { path: "/a/../b" } }), "spec.hostPath.path: Invalid value"],
+  [
+    persistentVolumeKind,
+    volume({ hostPath: { path: "/a", type: "Foo" } }),
+    'spec.hostPath.type: Unsupported value: "Foo"',
+  ],
+  [
+    persistentVolumeKind,
+    volume({ hostPath: undefined, nfs: { server: "a", path: "b" } }),
+    'spec.nfs.path: Invalid value: "b": must be an absolute path',
+  ],
+  [
+    persistentVolumeKind,
+    volume({ hostPath: undefined, csi: { driver: "a_b", volumeHandle: "h" } }),
+    'spec.csi.driver: Invalid value: "a_b"',
+  ],
+  [
+    persistentVolumeKind,
+    volume({ hostPath: undefined, local: { path: "/a/../b" } }),
+    "spec.local.path: Invalid value: \"/a/../b\": must not contain '..'",
+    "spec.nodeAffinity: Required value: Local volume requires node affinity",
+  ],
+  [
+    persistentVolumeKind,
+    volume({ nodeAffinity: {} }),
+    "spec.nodeAffinity.required: Required value: must specify",
+  ],
+  [
+    persistentVolumeKind,
+    volume({
+      nodeAffinity: {
+        required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "a", operator: "X" }] }] },
+      },
+    }),
+    'spec.nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].operator: Invalid value: "X": not a valid',
+  ],
+  [
+    persistentVolumeKind,
+    volume({ volumeAttributesClassName: "" }),
+    "spec.volumeAttributesClassName: Required value: an empty string is disallowed",
+    "spec.csi: Required value: has to be specified when using volumeAttributesClassName",
+  ],
+  [resourceQuotaKind, { spec: { hard: { "requests.hugepages-2Mi": "4Mi", "hugepages-2Mi": "4Mi" } } }],
+  [
+    resourceQuotaKind,
+    scoped({ scopeName: "Terminating", operator: "In", values: ["a"] }),
+    `${expressions}.operator: Invalid value: "In": must be 'Exists' when scope is any of ` +
+      "ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, " +
+      "ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+  ],
+  [
+    resourceQuotaKind,
+    scoped({ scopeName: "PriorityClass", operator: "In" }),
+    `${expressions}.values: Required`,
+  ],
   [networkPolicyKind, port({ port: 80, endPort: 90 })],
   [networkPolicyKind, port({ endPort: 5 }), "5: may not be specified when `port` is not specified"],
   [networkPolicyKind, port({ port: "a", endPort: 5 }), "5: may not be specified when `port` is non-numeric"],

@@ -70,8 +70,8 @@ const rows: readonly Row[] = [
         },
       },
     },
-    "spec.local: Forbidden: may not specify more than 1 volume type",
     "spec.nodeAffinity.required.nodeSelectorTerms: Required value: must have at least one node selector term",
+    "spec.local: Forbidden: may not specify more than 1 volume type",
   ],
   [
     "a range for nothing",
@@ -204,6 +204,7 @@ const rows: readonly Row[] = [
     resourceQuotaKind,
     { spec: { hard: { pods: "500m", weather: "1" } } },
     'spec.hard[pods]: Invalid value: "500m": must be an integer',
+    'spec.hard[weather]: Invalid value: "weather": must be a standard resource type or fully qualified',
     'spec.hard[weather]: Invalid value: "weather": must be a standard resource for quota',
   ],
   [
@@ -347,7 +348,9 @@ const changes: readonly (readonly [
     certificateSigningRequestKind,
     asked,
     certificate("a certificate"),
-    ['status.certificate: Invalid value: "<certificate data>": must contain one or more PEM blocks'],
+    [
+      'status.certificate: Invalid value: "<certificate data>": must contain at least one CERTIFICATE PEM block',
+    ],
   ],
 ];
 

@@ -133,7 +133,6 @@ export const certificateSigningRequestKind: KindDefinition = builtIn(request, {
     const text = (csr.spec?.request ?? "").replaceAll(/[\r\n]/g, "");
     if (old !== undefined && base64Length(text) !== undefined)
       csr.spec = (old as CertificateSigningRequest).spec;
-    for (const one of csr.status?.conditions ?? []) one.status ||= "True";
   },
   validate: (made, old) =>
     validate(made as CertificateSigningRequest, old as CertificateSigningRequest | undefined),
@@ -190,23 +189,23 @@ function validate(
     );
   }
   checkConditions(faults, is.conditions ?? [], old?.status?.conditions ?? []);
-  if (
-    is.certificate &&
-    is.certificate !== old?.status?.certificate &&
-    !isCertificates(textOf(is.certificate))
-  )
-    faults.invalid("status.certificate", "<certificate data>", "must contain one or more PEM blocks");
   const before = old?.status?.certificate;
+  if (is.certificate && is.certificate !== before) {
+    const fault = certificateFault(textOf(is.certificate));
+    if (fault !== undefined) faults.invalid("status.certificate", "<certificate data>", fault);
+  }
   if (before && is.certificate !== before) {
-    faults.forbidden("status.certificate", "updates may not set or modify the certificate content");
+    faults.forbidden("status.certificate", "updates may not modify existing certificate content");
   }
   return faults.errors;
 }
 
 /** Nothing but certificates, one after another; what stands around them is for whoever reads it. */
-function isCertificates(pem: string): boolean {
+function certificateFault(pem: string): string | undefined {
   const types = [...pem.matchAll(/^-----BEGIN ([^\n]+)-----\n[^-]+-----END \1-----\s*$/gm)];
-  return types.length > 0 && types.every(([, type]) => type === "CERTIFICATE");
+  if (types.length === 0) return "must contain at least one CERTIFICATE PEM block";
+  const [, other] = types.find(([, type]) => type !== "CERTIFICATE") ?? [];
+  return other && `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(other)}`;
 }
 
 function checkSigner(faults: Faults, name: string | undefined): void {
@@ -233,14 +232,16 @@ function checkConditions(
   for (const [index, { type, status: value }] of conditions.entries()) {
     const at = `${field}[${index}]`;
     if (!type) faults.required(`${at}.type`);
-    if (decided.includes(type)) faults.oneOf(`${at}.status`, value, ["True"]);
+    if (!value) faults.required(`${at}.status`);
+    else if (decided.includes(type)) faults.oneOf(`${at}.status`, value, ["True"]);
     else faults.oneOf(`${at}.status`, value, ["True", "False", "Unknown"]);
     if (conditions.findIndex((one) => one.type === type) < index) faults.duplicate(`${at}.type`, type);
   }
   const has = (list: readonly CertificateCondition[], type: string): boolean =>
     list.some((one) => one.type === type);
   if (has(conditions, "Approved") && has(conditions, "Denied")) {
-    faults.invalid(field, "Denied", "Approved and Denied conditions are mutually exclusive");
+    const later = conditions.findLast(({ type }) => type === "Approved" || type === "Denied");
+    faults.invalid(field, later?.type, "Approved and Denied conditions are mutually exclusive");
   }
   for (const type of decided) {
     if (has(before, type) && !has(conditions, type)) {

@@ -8,6 +8,7 @@ import {
 import type { Faults } from "../faults.ts";
 import type {
   Affinity,
+  NodeSelector,
   NodeSelectorRequirement,
   NodeSelectorTerm,
   PodAffinity,
@@ -62,15 +63,8 @@ function checkAffinity(faults: Faults, path: string, affinity: Affinity): void {
   if (nodeAffinity !== undefined) {
     const at = `${path}.nodeAffinity`;
     const required = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution;
-    if (required !== undefined) {
-      const terms = `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
-      if (!required.nodeSelectorTerms?.length) {
-        faults.required(terms, "must have at least one node selector term");
-      }
-      for (const [index, term] of (required.nodeSelectorTerms ?? []).entries()) {
-        checkTerm(faults, `${terms}[${index}]`, term, true);
-      }
-    }
+    if (required !== undefined)
+      checkNodeSelector(faults, `${at}.requiredDuringSchedulingIgnoredDuringExecution`, required);
     const preferred = nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? [];
     for (const [index, { weight, preference }] of preferred.entries()) {
       const one = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
@@ -80,6 +74,18 @@ function checkAffinity(faults: Faults, path: string, affinity: Affinity): void {
   }
   if (podAffinity !== undefined) checkPodAffinity(faults, `${path}.podAffinity`, podAffinity);
   if (podAntiAffinity !== undefined) checkPodAffinity(faults, `${path}.podAntiAffinity`, podAntiAffinity);
+}
+
+/** Which nodes will do: of a Pod's affinity, and of a volume that is not everywhere. */
+export function checkNodeSelector(
+  faults: Faults,
+  path: string,
+  { nodeSelectorTerms = [] }: NodeSelector,
+): void {
+  const terms = `${path}.nodeSelectorTerms`;
+  if (nodeSelectorTerms.length === 0) faults.required(terms, "must have at least one node selector term");
+  for (const [index, term] of nodeSelectorTerms.entries())
+    checkTerm(faults, `${terms}[${index}]`, term, true);
 }
 
 function checkWeight(faults: Faults, path: string, weight: number): void {

@@ -38,7 +38,7 @@ export interface ScopeRequirement {
   values?: string[];
 }
 
-/** What a quota may be about, besides `count/…` and `requests.…` of any name. */
+/** What a quota may be about, besides huge pages and what is qualified by a domain, as `count/…` is. */
 const countable = [
   ...["configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas", "secrets"],
   ...["services", "services.loadbalancers", "services.nodeports"],
@@ -47,6 +47,9 @@ const amounts = [
   ...["cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage"],
   ...["requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage"],
 ];
+const standard = [...countable, ...amounts];
+/** What Pods are or are not: there are no values of it. */
+const yesOrNo = ["Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "CrossNamespacePodAffinity"];
 const scopes = [
   ...["Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass"],
   ...["CrossNamespacePodAffinity", "VolumeAttributesClass"],
@@ -131,28 +134,10 @@ function validate({ spec }: ResourceQuota, old: ResourceQuota | undefined): Fiel
   if (spec === old?.spec) return faults.errors;
   checkLimits(faults, "spec.hard", spec.hard);
   checkScopes(faults, spec);
-  for (const [index, { scopeName, operator, values = [] }] of (
-    spec.scopeSelector?.matchExpressions ?? []
-  ).entries()) {
-    const path = `spec.scopeSelector.matchExpressions[${index}]`;
-    if (!scopes.includes(scopeName)) faults.invalid(`${path}.scopeName`, scopeName, "unsupported scope");
-    for (const _name of outside(scopeName, spec))
+  for (const requirement of spec.scopeSelector?.matchExpressions ?? []) {
+    checkRequirement(faults, requirement);
+    for (const _name of outside(requirement.scopeName, spec))
       faults.invalid("spec.scopeSelector.matchExpressions", spec.scopeSelector, notOfScope);
-    const isList = operator === "In" || operator === "NotIn";
-    if (!isList && operator !== "Exists" && operator !== "DoesNotExist") {
-      faults.invalid(`${path}.operator`, operator, "not a valid selector operator");
-    } else if (isList && values.length === 0) {
-      faults.required(
-        `${path}.values`,
-        "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
-      );
-    } else if (!isList && values.length > 0) {
-      faults.invalid(
-        `${path}.values`,
-        values,
-        "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector",
-      );
-    }
   }
   if (
     old !== undefined &&
@@ -163,18 +148,36 @@ function validate({ spec }: ResourceQuota, old: ResourceQuota | undefined): Fiel
   return faults.errors;
 }
 
+/** Upstream does not say which of them it is. */
+function checkRequirement(faults: Faults, { scopeName, operator, values = [] }: ScopeRequirement): void {
+  const path = "spec.scopeSelector.matchExpressions";
+  if (!scopes.includes(scopeName)) faults.invalid(`${path}.scopeName`, scopeName, "unsupported scope");
+  if (yesOrNo.includes(scopeName) && operator !== "Exists") {
+    const named = yesOrNo.map((scope) => `ResourceQuotaScope${scope}`);
+    const any = `${named.slice(0, -1).join(", ")} or ${named.at(-1)}`;
+    faults.invalid(`${path}.operator`, operator, `must be 'Exists' when scope is any of ${any}`);
+  }
+  const isList = operator === "In" || operator === "NotIn";
+  if (!isList && operator !== "Exists" && operator !== "DoesNotExist") {
+    faults.invalid(`${path}.operator`, operator, "not a valid selector operator");
+  } else if (isList && values.length === 0) {
+    const detail = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector";
+    faults.required(`${path}.values`, detail);
+  } else if (!isList && values.length > 0) {
+    const detail = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector";
+    faults.invalid(`${path}.values`, values, detail);
+  }
+}
+
 function checkLimits(faults: Faults, at: string, limits: Readonly<Record<string, string>> = {}): void {
   for (const [name, amount] of Object.entries(limits)) {
     const path = `${at}[${name}]`;
-    const isKnown =
-      countable.includes(name) ||
-      amounts.includes(name) ||
-      name.includes("/") ||
-      name.startsWith("requests.");
-    if (!isKnown && !name.includes(".storageclass.storage.k8s.io/")) {
-      faults.invalid(path, name, "must be a standard resource for quota");
-    }
-    faults.key(path, name.replace(/^requests\./, ""));
+    const before = faults.errors.length;
+    faults.key(path, name);
+    const isKnown = standard.includes(name) || name.includes("/") || /^(requests\.)?hugepages-/.test(name);
+    if (!isKnown && faults.errors.length === before)
+      faults.invalid(path, name, "must be a standard resource type or fully qualified");
+    if (!isKnown) faults.invalid(path, name, "must be a standard resource for quota");
     const value = parseQuantity(amount);
     if (value !== undefined && value < 0n) faults.invalid(path, amount, "must be greater than or equal to 0");
     if (value !== undefined && countable.includes(name) && value % 1_000_000_000n !== 0n) {
@@ -209,7 +212,6 @@ const ofClaims = ["persistentvolumeclaims", "requests.storage"];
 /** What a quota limits that has nothing to do with the things of the scope. */
 function outside(scope: string, { hard = {} }: ResourceQuota["spec"]): string[] {
   const kept = scope === "BestEffort" ? ["pods"] : scope === "VolumeAttributesClass" ? ofClaims : ofPods;
-  const standard = [...countable, ...amounts];
   return scopes.includes(scope)
     ? Object.keys(hard).filter((name) => standard.includes(name) && !kept.includes(name))
     : [];

@@ -177,8 +177,20 @@ describe("kinds about who may do what", () => {
     const undone = { metadata, spec: request, status: { conditions: [], certificate: pem("Qg==") } };
     assert.deepEqual(admit(certificateSigningRequestKind, undone, done).errors, [
       'status.conditions: Forbidden: updates may not remove a condition of type "Approved"',
-      "status.certificate: Forbidden: updates may not set or modify the certificate content",
+      "status.certificate: Forbidden: updates may not modify existing certificate content",
     ]);
+    const said = (...all: object[]): readonly string[] =>
+      admit(certificateSigningRequestKind, { metadata, spec: request, status: { conditions: all } }).errors;
+    assert.deepEqual(said({ type: "Approved" }), ["status.conditions[0].status: Required value"]);
+    assert.deepEqual(said({ type: "Denied", status: "True" }, ...conditions), [
+      'status.conditions: Invalid value: "Approved": Approved and Denied conditions are mutually exclusive',
+    ]);
+    const signed = (certificate: string): readonly string[] =>
+      admit(certificateSigningRequestKind, { metadata, spec: request, status: { certificate } }).errors;
+    const wrong = 'status.certificate: Invalid value: "<certificate data>": ';
+    assert.deepEqual(signed(btoa("none")), [`${wrong}must contain at least one CERTIFICATE PEM block`]);
+    const [key] = signed(btoa(atob(pem("QQ==")).replaceAll("CERTIFICATE", "KEY")));
+    assert.equal(key, `${wrong}only CERTIFICATE PEM blocks are allowed, found "KEY"`);
   });
 
   it("read lists of a map off the wire", () => {

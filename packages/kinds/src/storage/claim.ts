@@ -93,10 +93,7 @@ function validate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim | und
 export function checkClaimSpec(faults: Faults, path: string, { spec }: PersistentVolumeClaim): void {
   const modes = spec.accessModes ?? [];
   if (modes.length === 0) faults.required(`${path}.accessModes`, "at least 1 access mode is required");
-  for (const mode of modes) faults.oneOf(`${path}.accessModes`, mode, accessModes);
-  if (modes.includes("ReadWriteOncePod") && modes.length > 1) {
-    faults.forbidden(`${path}.accessModes`, "may not use ReadWriteOncePod with other access modes");
-  }
+  checkModes(faults, `${path}.accessModes`, modes);
   faults.selector(`${path}.selector`, spec.selector);
   const { storage } = spec.resources?.requests ?? {};
   const at = `${path}.resources[storage]`;
@@ -111,6 +108,13 @@ export function checkClaimSpec(faults: Faults, path: string, { spec }: Persisten
   for (const field of ["dataSource", "dataSourceRef"] as const) {
     if (spec[field] !== undefined) faults.refused(`${path}.${field}`, "a volume begins empty");
   }
+}
+
+/** Of a claim and of a volume. */
+export function checkModes(faults: Faults, path: string, modes: readonly AccessMode[]): void {
+  for (const mode of modes) faults.oneOf(path, mode, accessModes);
+  if (modes.includes("ReadWriteOncePod") && modes.length > 1)
+    faults.forbidden(path, "may not use ReadWriteOncePod with other access modes");
 }
 
 const fixed =

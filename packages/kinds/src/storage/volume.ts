@@ -37,6 +37,7 @@ import {
   vsphereVirtualDiskVolumeSource,
   withSecrets,
 } from "./foreign-volumes.ts";
+import { checkVolume } from "./volume-rules.ts";
 
 /** A volume that is there: made for a claim on the node where its Pod runs. */
 export interface PersistentVolume extends KubeObject {
@@ -54,6 +55,7 @@ export interface PersistentVolumeSpec {
   storageClassName?: string;
   volumeMode?: "Filesystem" | "Block";
   nodeAffinity?: { required?: NodeSelector };
+  volumeAttributesClassName?: string;
   local?: { path: string; fsType?: string };
 }
 
@@ -228,10 +230,7 @@ export function volumeGaps(object: KubeObject): readonly string[] {
 
 function check(spec: PersistentVolume["spec"]): Faults {
   const faults = new Faults();
-  if (!spec.accessModes?.length) faults.required("spec.accessModes");
-  if (spec.capacity?.["storage"] === undefined) {
-    faults.oneOf("spec.capacity", spec.capacity ?? {}, ["storage"]);
-  }
+  checkVolume(faults, spec);
   const said = sourcesOf(spec);
   if (said.length === 0) faults.required("spec", "must specify a volume type");
   for (const name of said.slice(1))
@@ -239,18 +238,5 @@ function check(spec: PersistentVolume["spec"]): Faults {
   for (const name of said) {
     if (name !== "local") faults.gap(`spec.${name}`, "volumes live on nodes; say local, or claim one");
   }
-  if (spec.nodeAffinity?.required?.nodeSelectorTerms?.length === 0) {
-    const path = "spec.nodeAffinity.required.nodeSelectorTerms";
-    faults.required(path, "must have at least one node selector term");
-  }
-  if (spec.local !== undefined && spec.nodeAffinity?.required === undefined) {
-    faults.required("spec.nodeAffinity", "Local volume requires node affinity");
-  }
-  faults.oneOf("spec.persistentVolumeReclaimPolicy", spec.persistentVolumeReclaimPolicy, [
-    "Delete",
-    "Recycle",
-    "Retain",
-  ]);
-  if (spec.storageClassName) faults.subdomain("spec.storageClassName", spec.storageClassName);
   return faults;
 }
