@@ -34,20 +34,26 @@ const messageMax = 1024;
 /** As upstream's event correlator: so many events at once about one object, then one every five minutes. */
 const burst = 25;
 const refill = minutes(5);
-/** Objects whose budget is remembered; one that is forgotten starts with a full one. */
+/**
+ * Objects whose budget is remembered, and happenings by when they began. Who is forgotten starts with a full budget,
+ * and what is forgotten begins anew.
+ */
 const rememberedMax = 10_000;
 const clusterNamespace = "default";
 
 /**
- * Writes Events. The same thing happening to the same object again is the same Event with a higher count:
- * its name is made from what it says, so that this holds over restarts. A failed write is logged and
- * forgotten: an Event is news, not state, and must never fail the pass that tells it.
+ * Writes Events. The same thing happening to the same object again is the same Event with a higher count. Its
+ * name is made from when it began and from what it says (docs/decisions/0424): lists are by name, and show the
+ * Events of an object in the order in which they began. A failed write is logged and forgotten: an Event is news,
+ * not state, and must never fail the pass that tells it.
  */
 export class EventRecorder {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #budgets = new LruMap<string, { readonly left: number; readonly at: Instant }>(rememberedMax);
+
+  readonly #beginnings = new LruMap<string, Instant>(rememberedMax);
 
   constructor(cluster: Cluster, clock: Clock, log: Log) {
     this.#cluster = cluster;
@@ -57,7 +63,8 @@ export class EventRecorder {
 
   async record(about: KubeObject, happening: Happening): Promise<void> {
     if (!this.#mayTell(about.metadata.uid ?? about.metadata.name)) return;
-    const event = eventOf(about, happening, this.#clock.now());
+    const now = this.#clock.now();
+    const event = eventOf(about, happening, now, this.#nameOf(about, happening, now));
     try {
       const { name, namespace } = event.metadata;
       const known = await this.#cluster.change<Event>(eventKind, name, namespace, (stored) =>
@@ -72,6 +79,18 @@ export class EventRecorder {
     }
   }
 
+  /** As upstream's: the object's, and nanoseconds since 1970; those below a millisecond tell what was said. */
+  #nameOf(about: KubeObject, happening: Happening, now: Instant): string {
+    const { name, uid } = about.metadata;
+    const { reason, type, component, message, fieldPath = "" } = happening;
+    const said = [about.kind, uid ?? name, type, reason, message, component, fieldPath].join("\n");
+    const hash = createHash("sha256").update(said).digest("hex");
+    const began = happening.firstAt ?? this.#beginnings.get(hash) ?? now;
+    if (happening.firstAt === undefined) this.#beginnings.set(hash, began);
+    const nanos = BigInt(Math.trunc(began)) * 1_000_000n + (BigInt(`0x${hash.slice(0, 8)}`) % 1_000_000n);
+    return `${name}.${nanos.toString(16).padStart(16, "0")}`;
+  }
+
   #mayTell(uid: string): boolean {
     const now = this.#clock.now();
     const { left, at } = this.#budgets.get(uid) ?? { left: burst, at: now };
@@ -83,17 +102,15 @@ export class EventRecorder {
   }
 }
 
-function eventOf(about: KubeObject, happening: Happening, now: Instant): Event {
+function eventOf(about: KubeObject, happening: Happening, now: Instant, eventName: string): Event {
   const { reason, type, component, host, fieldPath, count = 1 } = happening;
   const message = happening.message.slice(0, messageMax);
   const { name, namespace, uid, resourceVersion } = about.metadata;
-  const said = [about.kind, uid ?? name, type, reason, message, component, fieldPath ?? ""].join("\n");
-  const hash = createHash("sha256").update(said).digest("hex").slice(0, 16);
   const source = host === undefined ? { component } : { component, host };
   return {
     apiVersion: "v1",
     kind: "Event",
-    metadata: { name: `${name}.${hash}`, namespace: namespace ?? clusterNamespace },
+    metadata: { name: eventName, namespace: namespace ?? clusterNamespace },
     involvedObject: {
       kind: about.kind,
       apiVersion: about.apiVersion,

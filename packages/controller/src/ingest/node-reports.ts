@@ -341,7 +341,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
 
   async #appEvent(pod: Pod, host: string, event: ext.AppEvent): Promise<void> {
     const { clock } = this.#deps;
-    const lastAt = timeOfNode(event.lastAt) ?? clock.now();
+    const [firstAt, lastAt] = [timeOfNode(event.firstAt), timeOfNode(event.lastAt) ?? clock.now()];
     if (clock.now() - lastAt > eventAgeMax) return;
     const { type, reason, message, container, count } = event;
     const key = `${pod.metadata.uid}/${container}/${reason}/${message}/${event.firstAt}`;
@@ -349,7 +349,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     await this.#tell(pod, key, Math.max(count, 1), {
       ...{ type: type === "Warning" ? "Warning" : "Normal", reason, message, component: "engine", host },
       lastAt,
-      firstAt: timeOfNode(event.firstAt) ?? lastAt,
+      ...(firstAt !== undefined && { firstAt }),
       ...(container !== "" && { fieldPath: `spec.${init ? "initContainers" : "containers"}{${container}}` }),
     });
   }
