@@ -119,6 +119,24 @@ describe("a request that cannot be read", { skip: opensslMissing() }, () => {
       assert.deepEqual([status, json.message], [400, said]);
     });
 
+  for (const version of ["", "0", "00", "v1", "-1", " 1", "1.5", "18446744073709551616"])
+    it(`makes an object though its revision be ${JSON.stringify(version)}`, async () => {
+      const { status, json } = await write("POST", maps, {
+        metadata: { generateName: "made-", resourceVersion: version },
+      });
+      assert.equal(status, 201);
+      assert.notEqual(json.metadata.resourceVersion, version);
+    });
+
+  for (const version of ["1", "007", "18446744073709551615"])
+    it(`makes no object that has had the revision ${version}`, async () => {
+      const object = { metadata: { name: "never", resourceVersion: version } };
+      const { status, json } = await write("POST", maps, object);
+      const said = "resourceVersion should not be set on objects to be created";
+      assert.deepEqual([status, json.message], [500, said]);
+      assert.equal((await write("POST", `${maps}?dryRun=All`, object)).status, 201);
+    });
+
   for (const [path, said] of [
     [
       "/api/v1/namespaces?fieldSelector=metadata.namespace%3Da",

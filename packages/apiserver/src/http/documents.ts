@@ -23,18 +23,19 @@ import {
   plainJson,
   wantsSwaggerProtobuf,
 } from "./negotiation.ts";
-import { sendBody, sendJson } from "./respond.ts";
+import { asLine, sendBody, sendJson } from "./respond.ts";
 
 /** The Kubernetes version whose behaviour this is: what clients choose theirs by. */
 const major = "1";
 const minor = "34";
 const gitVersion = `v${major}.${minor}.0+selvedge`;
 const version = {
-  ...{ major, minor, gitVersion, gitCommit: "", gitTreeState: "clean", buildDate: "1970-01-01T00:00:00Z" },
-  ...{ goVersion: "", compiler: "", platform: "linux/amd64" },
+  ...{ major, minor },
   // Which version's behaviour it is, and the earliest that may be beside it.
   ...{ emulationMajor: major, emulationMinor: minor },
   ...{ minCompatibilityMajor: major, minCompatibilityMinor: `${Number(minor) - 1}` },
+  ...{ gitVersion, gitCommit: "", gitTreeState: "clean", buildDate: "1970-01-01T00:00:00Z" },
+  ...{ goVersion: "", compiler: "", platform: "linux/amd64" },
 };
 /** As the documents of OpenAPI have it. */
 const documented = `${major}.${minor}`;
@@ -58,7 +59,7 @@ export function serveVersion(asked: string, request: IncomingMessage, response: 
   if (withoutSlash(asked) !== versionPath) return false;
   checkAccepts(request.headers.accept, [plainJson]);
   checkHead(request);
-  void sendJson(request, response, 200, JSON.stringify(version));
+  void sendJson(request, response, 200, JSON.stringify(version, undefined, 2));
   return true;
 }
 
@@ -85,7 +86,9 @@ export class Documents {
     this.#resources = resources;
     this.#clock = clock;
     this.#answers = answers;
-    this.#legacy = new Map([...discovery(resources)].map(([path, value]) => [path, JSON.stringify(value)]));
+    this.#legacy = new Map(
+      [...discovery(resources)].map(([path, value]) => [path, asLine(JSON.stringify(value))]),
+    );
   }
 
   /** Whether the path was one of these; then it has been answered. */
@@ -104,7 +107,7 @@ export class Documents {
     }
     if (path === "") {
       const paths = [...this.#legacy.keys(), ...others].sort();
-      await sendJson(request, response, 200, JSON.stringify({ paths }), {}, this.#answers);
+      await sendJson(request, response, 200, JSON.stringify({ paths }, undefined, 2), {}, this.#answers);
       return true;
     }
     if (path === v2Path) return await this.#serveV2(request, response);
@@ -140,7 +143,7 @@ export class Documents {
     const key = `${root} ${version}`;
     let document = this.#aggregated.get(key);
     if (document === undefined) {
-      const json = JSON.stringify(aggregatedDiscovery(this.#resources, root, version));
+      const json = asLine(JSON.stringify(aggregatedDiscovery(this.#resources, root, version)));
       document = { json, hash: createHash("sha512").update(json).digest("hex").toUpperCase() };
       this.#aggregated.set(key, document);
     }

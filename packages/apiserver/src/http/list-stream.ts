@@ -8,6 +8,7 @@ import { type ListPiece, listMetadata } from "../rest/listing.ts";
 import type { LongAnswers } from "../rest/long-answers.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Exchange } from "./exchange.ts";
+import { asLine } from "./respond.ts";
 
 /** Items written as YAML in one go, and what they weigh, some milliseconds: it takes ten times as long as JSON. */
 const yamlItems = 25;
@@ -83,7 +84,7 @@ async function* textOf(
   for await (const { revision, items, end } of rest) {
     yield textFor(items);
     if (end !== undefined)
-      yield `],"metadata":${JSON.stringify(listMetadata({ revision, items: [], ...end }))}}`;
+      yield asLine(`],"metadata":${JSON.stringify(listMetadata({ revision, items: [], ...end }))}}`);
   }
 }
 

@@ -19,7 +19,7 @@ export interface AnswerHeaders {
   readonly [name: string]: string | string[];
 }
 
-/** Sends JSON text, as YAML where that is wanted. */
+/** Sends JSON text as it is, indented or as YAML where that is wanted. */
 export function sendJson(
   request: IncomingMessage,
   response: ServerResponse,
@@ -119,9 +119,15 @@ export function answer(
 ): Promise<void> | undefined {
   const { request, response, target, answers } = exchange;
   exchange.audit?.answered(json);
-  if (encoding !== "protobuf") return sendEncoded(request, response, code, json, encoding, {}, answers);
+  if (encoding !== "protobuf")
+    return sendEncoded(request, response, code, asLine(json), encoding, {}, answers);
   const made = answers.form(json, "protobuf", target.kind);
   return sendMade(request, response, code, made, { "content-type": protobufType });
+}
+
+/** An object's text ends its line, unless it is indented for people: so Go writes it. */
+export function asLine(json: string): string {
+  return `${json}\n`;
 }
 
 /** As upstream: whoever asks with a browser or by hand reads the answer, as does who says `pretty`. */
@@ -140,7 +146,7 @@ export function sendStatus(request: IncomingMessage, response: ServerResponse, r
   const encoding = encodingOf(request.headers.accept, true);
   const [status, more] = [refusal.toStatus(), { ...headers, ...close }];
   if (encoding !== "protobuf") {
-    void sendEncoded(request, response, refusal.code, JSON.stringify(status), encoding, more);
+    void sendEncoded(request, response, refusal.code, asLine(JSON.stringify(status)), encoding, more);
     return;
   }
   const type = { "content-type": protobufType };
@@ -167,7 +173,7 @@ export function warn(response: ServerResponse, text: string): void {
 
 /** What is written to a connection that was to speak something else. */
 export function refusedUpgrade(status: StatusError, warnings: readonly string[]): Buffer {
-  const body = Buffer.from(JSON.stringify(status.toStatus()));
+  const body = Buffer.from(asLine(JSON.stringify(status.toStatus())));
   const lines = [
     ...[`HTTP/1.1 ${status.code} ${status.reason}`, "Content-Type: application/json"],
     ...[`Content-Length: ${body.length}`, "Connection: close"],

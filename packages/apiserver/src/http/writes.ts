@@ -13,6 +13,7 @@ import { bindPod, evictPod } from "../rest/pod-parts.ts";
 import { bindingKind, evictionKind, type PodPartKind, scaleKind } from "../rest/posted-kinds.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { replaceOrMake } from "../rest/replacing.ts";
+import { isRevision } from "../rest/revision-text.ts";
 import { patchedScale, settledScale } from "../rest/scale.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Target } from "../rest/target.ts";
@@ -148,7 +149,7 @@ async function create(
     };
   }
   // It is the store that says this, as upstream; what is only tried never gets there.
-  if (object.metadata.resourceVersion && !options.dryRun) {
+  if (!options.dryRun && isRevision(object.metadata.resourceVersion)) {
     throw new StatusError(500, "", "resourceVersion should not be set on objects to be created");
   }
   const made = await objects.create(kind, object, {

@@ -20,7 +20,7 @@ export function inForm(json: string, form: AnswerForm, kind?: KindDefinition): s
         .map((line) => (line === "" ? line : `  ${line}`))
         .join("\n");
     case "indented":
-      return `${JSON.stringify(parseJson(json), undefined, 2)}\n`;
+      return JSON.stringify(parseJson(json), undefined, 2);
     case "protobuf":
       return encodeAnswer(parseJson(json) as object, kind);
     case "protobufObject":

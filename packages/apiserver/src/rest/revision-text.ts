@@ -23,6 +23,12 @@ export function checkSeen({ metadata: { resourceVersion } }: KubeObject): void {
   if (fault !== undefined) throw new StatusError(500, "", fault.slice(fault.indexOf("strconv")));
 }
 
+/** Whether a text names one: what does not is nothing that upstream's store holds against who creates. */
+export function isRevision(text: string | undefined): boolean {
+  const { revision, fault } = parseRevision(text);
+  return fault === undefined && revision !== 0;
+}
+
 /** Upstream's revisions have 64 bits. */
 const revisionMax = 2n ** 64n - 1n;
 

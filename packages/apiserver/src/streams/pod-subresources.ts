@@ -11,6 +11,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Clock, Log } from "@selvedge/base";
+import { methodNotAllowed, unknownResource } from "../rest/refusals.ts";
 import type { Target } from "../rest/target.ts";
 import { StatusError } from "../status-error.ts";
 import { flag, parseLogQuery } from "./log-query.ts";
@@ -46,15 +47,12 @@ export function podSubresources(
   return async (target, request, answer) => {
     const { kind, namespace = "", name = "", subresource = "" } = target;
     if (kind.group !== "" || kind.plural !== "pods" || !names.includes(subresource)) {
-      throw new StatusError(404, "NotFound", "the server could not find the requested resource");
+      throw unknownResource();
     }
     const query = new URL(request.url ?? "/", "https://server").searchParams;
     const pod = await options.pod(namespace, name);
     if (subresource === "log") return await serveLog(pod, query, request, answer, options);
-    if (request.method !== "GET" && request.method !== "POST") {
-      const message = "the server does not allow this method on the requested resource";
-      throw new StatusError(405, "MethodNotAllowed", message);
-    }
+    if (request.method !== "GET" && request.method !== "POST") throw methodNotAllowed();
     if (answer.type !== "upgrade") throw new StatusError(400, "BadRequest", upgradeRequired);
     if (subresource === "portforward") return await servePortForward(pod, query, request, answer, options);
     await serveCommand(subresource, pod, query, request, answer, options);
