@@ -145,7 +145,8 @@ export function checkIsolation(faults: Faults, path: string, spec: PodSpec): voi
   if (spec.hostPID) faults.gap(`${path}.hostPID`, "an app never sees the box's processes");
   if (spec.hostIPC) faults.gap(`${path}.hostIPC`, "an app shares no memory with the box");
   if (spec.shareProcessNamespace) {
-    faults.gap(`${path}.shareProcessNamespace`, "containers do not see each other's processes");
+    const way = "kubectl debug --copy-to takes --share-processes=false";
+    faults.gap(`${path}.shareProcessNamespace`, `containers do not see each other's processes; ${way}`);
   }
   const runtime = spec.runtimeClassName;
   if (runtime !== undefined) faults.all(`${path}.runtimeClassName`, runtime, dnsSubdomainFaults(runtime));
