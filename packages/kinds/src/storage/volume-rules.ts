@@ -5,7 +5,7 @@ import { checkForeign } from "../pod/validate-foreign.ts";
 import { checkNodeSelector } from "../pod/validate-scheduling.ts";
 import type { Volume } from "../pod/volume-types.ts";
 import { checkModes } from "./claim.ts";
-import type { PersistentVolumeSpec } from "./volume.ts";
+import type { PersistentVolumeSpec } from "./volume-spec.ts";
 
 /** Sources of which more is checked than that they are there. */
 interface Sources {

@@ -1,7 +1,7 @@
 import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
 import { ageColumn, column, nameColumn } from "../columns.ts";
-import { type ObjectReference, objectReference } from "../event.ts";
+import { objectReference } from "../event.ts";
 import { Faults, gapTexts, immutable } from "../faults.ts";
 import {
   atomic,
@@ -18,10 +18,8 @@ import {
   time,
 } from "../fields.ts";
 import { builtIn } from "../kind.ts";
-import type { NodeSelector } from "../pod/affinity-types.ts";
 import { nodeSelector } from "../pod/scheduling-fields.ts";
 import { modesText } from "./claim.ts";
-import type { AccessMode } from "./claim-fields.ts";
 import {
   awsElasticBlockStoreVolumeSource,
   azureDiskVolumeSource,
@@ -38,6 +36,7 @@ import {
   withSecrets,
 } from "./foreign-volumes.ts";
 import { checkVolume } from "./volume-rules.ts";
+import type { PersistentVolumeSpec } from "./volume-spec.ts";
 
 /** A volume that is there: made for a claim on the node where its Pod runs. */
 export interface PersistentVolume extends KubeObject {
@@ -45,18 +44,6 @@ export interface PersistentVolume extends KubeObject {
   kind: "PersistentVolume";
   spec: PersistentVolumeSpec;
   status?: PersistentVolumeStatus;
-}
-
-export interface PersistentVolumeSpec {
-  capacity?: Record<string, string>;
-  accessModes?: AccessMode[];
-  claimRef?: ObjectReference;
-  persistentVolumeReclaimPolicy?: "Retain" | "Delete" | "Recycle";
-  storageClassName?: string;
-  volumeMode?: "Filesystem" | "Block";
-  nodeAffinity?: { required?: NodeSelector };
-  volumeAttributesClassName?: string;
-  local?: { path: string; fsType?: string };
 }
 
 export interface PersistentVolumeStatus {
