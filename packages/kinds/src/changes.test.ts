@@ -9,6 +9,7 @@ import {
   certificateSigningRequestKind,
   eventV1Kind,
   jobKind,
+  namespaceKind,
   podKind,
   serviceKind,
 } from "./index.ts";
@@ -96,6 +97,14 @@ const rows: readonly (readonly [kind: KindDefinition, before: object, after: obj
       job({ completions: 1, podFailurePolicy: { rules: [] } }),
       job({ completions: 1 }),
       "spec.podFailurePolicy: Invalid value: null: field is immutable",
+    ],
+    [namespaceKind, { finalizers: ["kubernetes"] }, { finalizers: ["kubernetes", "a.b/c"] }],
+    [
+      namespaceKind,
+      { finalizers: ["kubernetes"] },
+      { finalizers: ["kubernetes", "a", ""] },
+      'spec.finalizers[1]: Invalid value: "a": name is neither a standard finalizer name nor is it fully qualified',
+      'spec.finalizers[2]: Invalid value: "": name part must be non-empty',
     ],
     [serviceKind, balanced({ loadBalancerClass: "a.b/c" }), balanced({ loadBalancerClass: "a.b/c" })],
     [

@@ -25,10 +25,14 @@ const ownFinalizers = ["kubernetes", "orphan", "foregroundDeletion"];
 function finalizerErrors({ kind, metadata: { finalizers = [] } }: KubeObject): FieldError[] {
   // Upstream asks no Lease for it.
   if (kind === "Lease") return [];
+  return unqualified(finalizers, "metadata.finalizers");
+}
+
+export function unqualified(finalizers: readonly string[], path: string): FieldError[] {
   return finalizers.flatMap((value, index) => {
     if (value.includes("/") || ownFinalizers.includes(value)) return [];
     const detail = "name is neither a standard finalizer name nor is it fully qualified";
-    return [{ type: "FieldValueInvalid", field: `metadata.finalizers[${index}]`, value, detail } as const];
+    return [{ type: "FieldValueInvalid", field: `${path}[${index}]`, value, detail } as const];
   });
 }
 

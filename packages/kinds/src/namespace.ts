@@ -14,7 +14,7 @@ import {
   texts,
   time,
 } from "./fields.ts";
-import { builtIn } from "./kind.ts";
+import { builtIn, unqualified } from "./kind.ts";
 
 export interface Namespace extends KubeObject {
   apiVersion: "v1";
@@ -67,6 +67,12 @@ export const namespaceKind: KindDefinition = builtIn(namespace, {
   hasGeneration: false,
   // Its finalizer.
   completesNew: true,
+  validate: (object) => {
+    const { finalizers = [] } = (object as Namespace).spec ?? {};
+    const faults = new Faults();
+    for (const [index, name] of finalizers.entries()) faults.key(`spec.finalizers[${index}]`, name);
+    return [...faults.errors, ...unqualified(finalizers, "spec.finalizers")];
+  },
   validateStatus: (object) => {
     const faults = new Faults();
     const { metadata, status: { phase = "" } = {} } = object as Namespace;

@@ -53,7 +53,12 @@ test("an object is created, read, changed and deleted", async () => {
   const never = { ...made, metadata: { ...made.metadata, resourceVersion: "999" } };
   await assert.rejects(objects.update(gadget, never), { reason: "Conflict", code: 409 });
   const whatever = { ...made, metadata: { ...made.metadata, resourceVersion: "0" } };
-  await assert.rejects(objects.update(gadget, whatever), /must be specified for an update/);
+  const unsaid =
+    /^gadgets\.\S+ "one" is invalid: metadata.resourceVersion: .* must be specified for an update$/;
+  const message = { message: unsaid };
+  await assert.rejects(objects.update(gadget, whatever), message);
+  const user = { name: "ann", groups: [] };
+  await assert.rejects(objects.updateStatus(gadget, whatever, { user }), message);
   await objects.updateStatus(gadget, whatever);
 
   const patched = await objects.patch(gadget, "one", "a", "merge", {

@@ -27,9 +27,9 @@ import {
   badRequest,
   checkUid,
   conflict,
-  invalidField,
   isTaken,
   notFound,
+  unsaidRevision,
 } from "./refusals.ts";
 import { encodeKept, isStale, keepWritten, revisionOf, Stored, seenRevision, showRow } from "./stored.ts";
 import { WaitingRules } from "./waiting-rules.ts";
@@ -152,14 +152,13 @@ export class ObjectRegistry {
 
   async update<T extends KubeObject>(kind: KindName, object: T, options: WriteQuery = {}): Promise<T> {
     const { name, namespace } = object.metadata;
-    const free = this.table.served(kind).unconditionalUpdate || options.subresource !== undefined;
+    const served = this.table.served(kind);
+    // Parts of this program write a status as they have read it.
+    const free = served.unconditionalUpdate || (options.subresource && options.user === undefined);
     return (await this.change(kind, name, namespace, options, (stored) => {
       checkUid(kind, object, stored.metadata.uid);
       // Only of what there is: what there is not is not found.
-      if (!free && seenRevision(object) === undefined) {
-        const detail = "must be specified for an update";
-        throw invalidField(kind, name, "metadata.resourceVersion", 0, detail);
-      }
+      if (!free && seenRevision(object) === undefined) throw unsaidRevision(served, name);
       if (isStale(object, stored)) throw conflict(kind, name);
       return object;
     })) as T;

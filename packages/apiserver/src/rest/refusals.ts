@@ -88,6 +88,12 @@ export function invalidField(
   return invalid(kind, name, [{ type: "FieldValueInvalid", field, value, detail }]);
 }
 
+/** Upstream names the resource here, where it names the kind elsewhere. */
+export function unsaidRevision(kind: KindName, name: string): StatusError {
+  const said = { ...kind, kind: kind.plural };
+  return invalidField(said, name, "metadata.resourceVersion", 0, "must be specified for an update");
+}
+
 /** For options in the query, which are checked as if they were an object. */
 export function invalidOptions(kind: string, errors: readonly FieldError[]): StatusError {
   return invalid({ group: "meta.k8s.io", kind }, "", errors);
