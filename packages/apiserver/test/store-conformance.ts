@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { below, SeededRandom } from "@selvedge/base";
 import { inOrder } from "../src/store/keys.ts";
-import type { Change, Page, Row, Store } from "../src/store/store.ts";
+import {
+  type Change,
+  CompactedError,
+  type Page,
+  type PageQuery,
+  type Row,
+  type Store,
+} from "../src/store/store.ts";
 import { killedWriters, type StorePlace } from "./killed-writers.ts";
 import {
   follow,
@@ -62,6 +69,13 @@ export function storeConformance(
       await using data = await world();
       const store = await data.open(everything);
       await givesLongOnes(store);
+      await store.close();
+    });
+
+    it("keeps what is held, up to a bound", async () => {
+      await using data = await world();
+      const store = await data.open(20);
+      await keepsWhatIsHeld(store);
       await store.close();
     });
 
@@ -166,6 +180,42 @@ async function listsLongPast(store: Store): Promise<void> {
       assert.equal(page.remaining, whole.length - got.length);
     }
     assert.deepEqual(plain(got), whole);
+  }
+}
+
+/** A list that has begun is there to its end, whatever else is written; one that nobody reads to its end is not. */
+async function keepsWhatIsHeld(store: WholeStore): Promise<void> {
+  let at = 0;
+  const write = async (times: number): Promise<void> => {
+    for (let n = 0; n < times; n++) {
+      const outcome = await store.write("a/x/one", at, `${n}`);
+      if (outcome.type === "written") at = outcome.revision;
+    }
+  };
+  await write(100);
+  const held = store.hold(undefined);
+  const page = { prefix: "a/x/", revision: await store.revision() };
+  const before = await store.page(page);
+  await write(100);
+  assert.deepEqual((await store.page(page)).rows, before.rows);
+  held[Symbol.dispose]();
+  // PostgreSQL cuts while others write.
+  while (await isThere(store, page)) await write(20);
+  assert.throws(() => store.hold(page.revision), CompactedError);
+  store.hold(undefined);
+  const later = { prefix: "a/x/", revision: await store.revision() };
+  await write(150);
+  assert.ok(await isThere(store, later));
+  while (await isThere(store, later)) await write(20);
+}
+
+async function isThere(store: WholeStore, page: PageQuery): Promise<boolean> {
+  try {
+    await store.page(page);
+    return true;
+  } catch (error) {
+    if (!(error instanceof CompactedError)) throw error;
+    return false;
   }
 }
 

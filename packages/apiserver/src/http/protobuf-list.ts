@@ -90,8 +90,19 @@ export async function sendProtobufList(
     sendBody(request, response, 200, body, { "content-type": protobufType });
     return;
   }
-  const parts = partsOf(form, again(first.revision), length);
+  const parts = partsOf(form, await begun(again(first.revision)), length);
   await sendParts(exchange, { "content-type": protobufType }, surrounded([head, meta], parts, tail));
+}
+
+/** Before anything is sent it is known whether what there was can be read still. */
+async function begun<T>(all: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const rest = all[Symbol.asyncIterator]();
+  const first = await rest.next();
+  async function* both(): AsyncGenerator<T> {
+    if (first.done !== true) yield first.value;
+    yield* { [Symbol.asyncIterator]: () => rest };
+  }
+  return both();
 }
 
 async function* partsOf(

@@ -53,7 +53,7 @@ test("pages that a database answers together are gone through one a turn", async
     await answers.promise;
     return await store.page(query);
   };
-  const database: Pick<Store, "page"> = { page };
+  const database: Pick<Store, "page" | "hold"> = { page, hold: (revision) => store.hold(revision) };
   let turn = 0;
   let next = setImmediate(function count() {
     turn++;
@@ -102,4 +102,33 @@ test("a list of one object is of the revision it says, while that goes to the di
     await store.close();
     rmSync(folder, { recursive: true });
   }
+});
+
+test("a list that has begun comes to its end, though the log is cut meanwhile", async () => {
+  const store = new SqliteStore(":memory:", "", 20);
+  const names = Array.from({ length: 600 }, (_, n) => String(n).padStart(5, "0"));
+  const value = (name: string, data: string): string => JSON.stringify({ metadata: { name }, data });
+  const keyOf = (name: string): string => `lab.example/gadgets/${name}`;
+  const revisions = new Map<string, number>();
+  const write = async (name: string, data: string): Promise<void> => {
+    const outcome = await store.write(keyOf(name), revisions.get(name) ?? 0, value(name, data));
+    assert.ok(outcome.type === "written");
+    revisions.set(name, outcome.revision);
+  };
+  for (const name of names) await write(name, "first");
+  const found: unknown[] = [];
+  for await (const { items } of listPieces(store, kind, {})) {
+    for (const { object } of items) found.push([object.metadata.name, object["data"]]);
+    for (const name of names.slice(-50)) await write(name, "later");
+  }
+  assert.deepEqual(
+    found,
+    names.map((name) => [name, "first"]),
+  );
+  // Who goes on from a page that is too old is told so before anything else.
+  const { value: first } = await listPieces(store, kind, { limit: 10 }).next();
+  for (const name of names.slice(0, 100)) await write(name, "latest");
+  const rest = listPieces(store, kind, { limit: 500, continue: first?.end?.continue ?? assert.fail() });
+  await assert.rejects(rest.next(), { code: 410 });
+  await store.close();
 });

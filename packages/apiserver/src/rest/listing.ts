@@ -136,6 +136,8 @@ async function* pagesOf(
   token: Place | undefined,
 ): AsyncGenerator<ListPiece> {
   let at = query.again ?? (token === undefined ? await startRevision(store, query) : token.revision);
+  // Of a list that has begun to be sent nobody could be told that the rest is gone.
+  using _held = store.hold(at);
   let [after, remaining, taken] = [token?.after, token?.remaining, 0];
   const limit = query.limit !== undefined && query.limit > 0 ? query.limit : Number.POSITIVE_INFINITY;
   // Pages of one revision fit together, so the first one counts for all.

@@ -57,6 +57,10 @@ export class EncryptedStore implements Store {
     return this.#store.revision();
   }
 
+  hold(revision: number | undefined): Disposable {
+    return this.#store.hold(revision);
+  }
+
   write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome> {
     const sealed = value !== undefined && this.#covers(key) ? this.#encryption.seal(key, value) : value;
     return this.#store.write(key, expected, sealed);

@@ -13,6 +13,7 @@ export function meteredStore(store: Store, metrics: MetricRegistry): Store {
     list: (prefix) => store.list(prefix),
     page: (query) => store.page(query),
     revision: () => store.revision(),
+    hold: (revision) => store.hold(revision),
     close: () => store.close(),
     async write(key, expected, value) {
       try {

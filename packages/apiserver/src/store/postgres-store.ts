@@ -2,6 +2,7 @@ import { type Clock, describeError, type Log } from "@selvedge/base";
 import type { Dump, Dumpable } from "./dump.ts";
 import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
+import { HeldRevisions } from "./held-revisions.ts";
 import { below, followed, type KeyRange } from "./keys.ts";
 import { batchMax, batchWeight, LogCursor, type OldChanges } from "./log-cursor.ts";
 import { type ChangeRow, changesOf, LogTail } from "./log-tail.ts";
@@ -66,6 +67,7 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
   readonly #writes = new WriteQueue((writes) => this.#commit(writes));
   readonly #reads = new ReadQueue((keys) => this.#connections.read<Row>("get", [this.#workspace, keys]));
   readonly #kept: number;
+  readonly #held: HeldRevisions;
   #compacting: Promise<void> | undefined;
 
   /** Makes the tables where they are missing. */
@@ -89,6 +91,7 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
     this.#options = options;
     this.#workspace = workspace;
     this.#kept = kept;
+    this.#held = new HeldRevisions(kept);
     this.#connections = connections;
     this.#feed = new Feed(revision);
     this.#tail = new LogTail({ connections, feed: this.#feed, workspace, clock, log });
@@ -134,6 +137,10 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
   async revision(): Promise<number> {
     const [state] = await this.#connections.read<{ newest: number }>("revision", []);
     return state?.newest ?? 0;
+  }
+
+  hold(revision: number = this.#feed.newest): Disposable {
+    return this.#held.hold(revision, this.#feed.newest);
   }
 
   write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome> {
@@ -256,7 +263,7 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
   }
 
   #compact(revision: number, written: number): void {
-    const through = revision - this.#kept;
+    const through = this.#held.cutThrough(revision);
     const every = Math.min(compactEvery, this.#kept);
     const due = Math.floor(revision / every) !== Math.floor((revision - written) / every);
     if (!due || through <= 0 || this.#compacting !== undefined) return;

@@ -29,7 +29,13 @@ export interface WorkerPlace {
   readonly kept: number;
 }
 
-export type CommitWrites = (writes: readonly PendingWrite[]) => Committed;
+/** Writes, and up to where the log may be cut by then. */
+export interface WriteGroup {
+  readonly writes: readonly PendingWrite[];
+  readonly cut: number;
+}
+
+export type CommitWrites = (group: WriteGroup) => Committed;
 
 /** Opens a file, made and brought up to date where needed. */
 export function openSqlite(path: string): DatabaseSync {
@@ -62,13 +68,13 @@ export function sqliteWriter(database: DatabaseSync, workspace: string, kept: nu
     else put.run(workspace, key, revision, value);
     return [revision, before];
   };
-  return (writes) => {
+  return ({ writes, cut: through }) => {
     const outcomes = inTransaction(database, () => writes.map(write));
     const revisions = outcomes.map(([revision]) => revision);
     const newest = Math.max(...revisions);
     const every = Math.min(compactEvery, kept);
     const due = Math.floor(newest / every) !== Math.floor((newest - writes.length) / every);
-    if (due && newest > kept) cut.run(newest - kept);
+    if (due && through > 0) cut.run(through);
     return { revisions, previous: outcomes.map(([, before]) => before) };
   };
 }

@@ -4,10 +4,17 @@ import type { Dump, Dumpable } from "./dump.ts";
 import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
 import { type Cut, firstOf } from "./first-of.ts";
+import { HeldRevisions } from "./held-revisions.ts";
 import { behind, below, followed, inOrder, type KeyRange } from "./keys.ts";
 import { batchMax, batchWeight, LogCursor, type OldChanges } from "./log-cursor.ts";
 import { RowCache } from "./row-cache.ts";
-import { type Committed, openSqlite, sqliteWriter, type WorkerPlace } from "./sqlite-file.ts";
+import {
+  type Committed,
+  openSqlite,
+  sqliteWriter,
+  type WorkerPlace,
+  type WriteGroup,
+} from "./sqlite-file.ts";
 import { SqliteThread, ThreadDiedError, type ThreadOptions } from "./sqlite-thread.ts";
 import { dumpSqlite, loadSqlite, rewriteSqlite } from "./sqlite-upkeep.ts";
 import {
@@ -56,7 +63,8 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   #underway: ReadonlySet<string> = new Set();
   readonly #writes = new WriteQueue((writes) => this.#write(writes));
   /** From the first write on; never in memory, where there is no disk to wait for. */
-  #thread: SqliteThread<readonly PendingWrite[], Committed> | undefined;
+  #thread: SqliteThread<WriteGroup, Committed> | undefined;
+  readonly #held: HeldRevisions;
   readonly #commit: (writes: readonly PendingWrite[]) => Committed | Promise<Committed>;
 
   constructor(path: string, workspace = "", kept: number = changesKept, threads: ThreadOptions = {}) {
@@ -64,13 +72,16 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
     this.#path = path;
     this.#database = openSqlite(path);
     this.#statements = prepareAll(this.#database);
+    this.#held = new HeldRevisions(kept);
     const inMemory = path === ":memory:" ? sqliteWriter(this.#database, workspace, kept) : undefined;
     this.#commit = (writes) => {
-      if (inMemory !== undefined) return inMemory(writes);
+      const cut = this.#held.cutThrough(this.#feed.newest);
+      if (inMemory !== undefined) return inMemory({ writes, cut });
       const place: WorkerPlace = { path, workspace, kept };
       this.#thread ??= new SqliteThread(new URL("./sqlite-worker.ts", import.meta.url), place, threads);
       // Only what is data crosses over.
-      return this.#thread.commit(writes.map(({ key, expected, value }) => ({ key, expected, value })));
+      const data = writes.map(({ key, expected, value }) => ({ key, expected, value }));
+      return this.#thread.commit({ writes: data, cut });
     };
     this.#feed = new Feed(this.#bounds().newest);
   }
@@ -108,6 +119,10 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
 
   async revision(): Promise<number> {
     return this.#bounds().newest;
+  }
+
+  hold(revision: number = this.#feed.newest): Disposable {
+    return this.#held.hold(revision, this.#feed.newest);
   }
 
   write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome> {

@@ -23,6 +23,11 @@ export interface Store {
    * or of the one key that the text is.
    */
   subscribe(prefix: string, revision: number): Subscription;
+  /**
+   * Until it is disposed, pages at this revision (undefined: now, or later) can be read, however much is written
+   * meanwhile by this process; up to a bound. Throws CompactedError when it is too long ago.
+   */
+  hold(revision: number | undefined): Disposable;
   /** Ends when what was asked to be written has been, or has failed. */
   close(): Promise<void>;
 }
