@@ -139,8 +139,8 @@ export class Stored {
 const opening = '"metadata":{';
 
 /**
- * By view the revisions of the rows that are shown as they are kept: what was planned by the very kind that shows it, or was found to
- * be so. A definition that changes makes other views.
+ * By view the revisions of the rows that are shown as they are kept: what was planned by the very kind that shows
+ * it, or was found to be so. A definition that changes makes other views.
  */
 const asShown = new WeakMap<KindView, LruMap<string, number>>();
 /** Of long ones: some hundred bytes each. */
