@@ -49,4 +49,15 @@ describe("a request for a certificate keeps", () => {
       );
     });
   }
+
+  it("no decision that somebody makes through the status, and says so", () => {
+    const user = { name: "ann", groups: [] };
+    const terms = { operation: "UPDATE", kind, subresource: "status", namespace: undefined } as const;
+    const more = { name: "till", old: request([]), user, dryRun: false, warn: () => undefined };
+    assert.throws(() => member?.mutate?.({ ...terms, ...more, object: request([approved]) }), {
+      code: 422,
+      message:
+        /"till" is invalid: status.conditions: Forbidden: updates may not add a condition of type "Approved"$/,
+    });
+  });
 });

@@ -1,7 +1,8 @@
 /** Who asks for a certificate, and who may approve it and hand it out. */
-import type { KubeObject } from "@selvedge/apimachinery";
+import type { FieldError, KubeObject } from "@selvedge/apimachinery";
 import { type Clock, jsonEqual, toRfc3339 } from "@selvedge/base";
 import { type AdmissionMember, type AdmissionRequest, refusedBy } from "../admission.ts";
+import { invalid } from "../rest/refusals.ts";
 import type { Authorizer } from "./authorization.ts";
 
 const group = "certificates.k8s.io";
@@ -57,12 +58,15 @@ function statusOf(object: KubeObject | undefined): Status {
 }
 
 /** `approval` changes all but what the signer says of failure, `status` all but decisions. */
-function keepOthers({ subresource, object, old }: AdmissionRequest, now: string): void {
+function keepOthers(request: AdmissionRequest, now: string): void {
+  const { subresource, object, old } = request;
   if (object === undefined) return;
   const others = subresource === "approval" ? signers : decisions;
   const mine = ({ type }: Condition): boolean => !others.has(type);
   const before = statusOf(old).conditions ?? [];
-  const said = (statusOf(object).conditions ?? []).filter(mine);
+  const asked = statusOf(object).conditions ?? [];
+  if (subresource !== "approval") refuseDecisions(request, asked, before);
+  const said = asked.filter(mine);
   for (const one of said) {
     const known = before.find(({ type }) => type === one.type);
     one.lastUpdateTime ??= known?.lastUpdateTime ?? now;
@@ -71,6 +75,21 @@ function keepOthers({ subresource, object, old }: AdmissionRequest, now: string)
   const { conditions: _asked, ...status } = statusOf(object);
   const conditions = [...before.filter((one) => !mine(one)), ...said];
   object["status"] = { ...status, ...(conditions.length > 0 && { conditions }) };
+}
+
+/** Who thinks that this approves would wait for ever. */
+function refuseDecisions(
+  { kind, name, user }: AdmissionRequest,
+  asked: readonly Condition[],
+  before: readonly Condition[],
+): void {
+  const added = asked.filter(({ type }) => decisions.has(type) && before.every((one) => one.type !== type));
+  if (user === undefined || added.length === 0) return;
+  const errors = added.map(({ type }): FieldError => {
+    const detail = `updates may not add a condition of type "${type}"`;
+    return { type: "FieldValueForbidden", field: "status.conditions", detail };
+  });
+  throw invalid(kind, name, errors);
 }
 
 async function checkSigner(request: AdmissionRequest, authorizer: Authorizer): Promise<void> {
