@@ -218,7 +218,9 @@ export class ApiServer {
     const own = { random: this.#random, authorizer: this.#authorizer };
     const ports = { ...this.#options, ...own, virtual: this.#virtual, posted: this.#posted };
     const reads = method === "GET";
-    const { subresource } = target;
+    const { kind, namespace, subresource } = target;
+    // As upstream: of users' kinds there is no such path but to read; of others there is, for fewer methods.
+    if (kind.custom && kind.namespaced && namespace === undefined && !reads) throw unknownResource();
     if (subresource !== undefined && !takesMethod(target.kind, subresource, method)) throw methodNotAllowed();
     if (target.subresource !== undefined && !writesSubresource(target.subresource, exchange, this.#posted)) {
       seat[Symbol.dispose]();

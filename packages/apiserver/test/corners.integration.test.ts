@@ -326,6 +326,10 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     ["PATCH", "/version", 405],
     ["POST", "/openapi/v2", 405],
     ["POST", "/apis/nothing", 404],
+    ["PUT", "/apis/lab.example/v1/gadgets", 404],
+    ["PATCH", "/apis/lab.example/v1/gadgets", 404],
+    ["POST", "/api/v1/serviceaccounts", 405],
+    ["DELETE", "/api/v1/serviceaccounts", 405],
     ["PUT", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews/x", 404],
   ];
   for (const [method, path, code] of fixed)
