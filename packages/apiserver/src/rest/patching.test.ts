@@ -28,5 +28,9 @@ it("more operations than are read are too much, not wrong", () => {
   }));
   const message =
     "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001";
-  assert.throws(() => applyPatch(namespaceKind, stored, "json", operations), { code: 413, message });
+  assert.throws(() => applyPatch(namespaceKind, stored, "json", operations), {
+    code: 413,
+    message,
+    details: undefined,
+  });
 });

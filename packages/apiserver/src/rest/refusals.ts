@@ -58,7 +58,7 @@ export function badRequest(message: string, cause?: unknown): StatusError {
 }
 
 export function tooLarge(why: string): StatusError {
-  return new StatusError(413, "RequestEntityTooLarge", `Request entity too large: ${why}`, {});
+  return new StatusError(413, "RequestEntityTooLarge", `Request entity too large: ${why}`);
 }
 
 export function invalid(
