@@ -96,6 +96,8 @@ export class CustomResources implements AsyncDisposable {
   #unfollow: (() => void) | undefined;
   /** Definitions that are looked at, and whether they are to be once more. */
   readonly #settling = new Map<string, boolean>();
+  /** By definition the names that it is about to be given: of two that come together one has them. */
+  readonly #claimed = new Map<string, DefinitionNames>();
   readonly #work = new Set<Promise<void>>();
 
   constructor(options: CustomResourcesOptions) {
@@ -325,6 +327,8 @@ export class CustomResources implements AsyncDisposable {
         return;
       }
       const next = planConditions(definition, this.#takenNames(definition), known.kinds !== undefined, time);
+      if (next?.status?.acceptedNames) this.#claimed.set(name, next.status.acceptedNames);
+      // It is answered when it is heard of here.
       if (next !== undefined) await objects.updateStatus(definitionKind, next, { fieldManager });
     } catch (error) {
       // Another replica was faster, or the definition has changed: its change comes here too.
@@ -332,6 +336,8 @@ export class CustomResources implements AsyncDisposable {
         return;
       log.warn("a custom kind cannot be settled", { name, error: describeError(error) });
       this.#retry(name);
+    } finally {
+      this.#claimed.delete(name);
     }
   }
 
@@ -349,13 +355,13 @@ export class CustomResources implements AsyncDisposable {
       for (const name of [kind.plural, kind.singular, ...(kind.shortNames ?? [])]) resources.add(name);
       for (const name of [kind.kind, `${kind.kind}List`]) kinds.add(name);
     }
-    for (const { definition } of this.#known.values()) {
-      const names = definition.status?.acceptedNames;
-      const other = definition.metadata.name !== metadata.name && definition.spec.group === spec.group;
-      if (!other || names === undefined) continue;
-      for (const name of [names.plural, names.singular, ...(names.shortNames ?? [])])
-        if (name) resources.add(name);
-      for (const name of [names.kind, names.listKind]) if (name) kinds.add(name);
+    for (const [other, { definition }] of this.#known) {
+      if (other === metadata.name || definition.spec.group !== spec.group) continue;
+      for (const names of [definition.status?.acceptedNames, this.#claimed.get(other)]) {
+        for (const name of [names?.plural, names?.singular, ...(names?.shortNames ?? [])])
+          if (name) resources.add(name);
+        for (const name of [names?.kind, names?.listKind]) if (name) kinds.add(name);
+      }
     }
     return { resources, kinds };
   }

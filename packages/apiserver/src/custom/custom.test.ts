@@ -217,6 +217,31 @@ describe("custom kinds", () => {
     assert.deepEqual(warnings, ['unrecognized format "spam"']);
   });
 
+  it("of one name that come together have it one after the other", async () => {
+    await using replica = await Replica.start(new SqliteStore(":memory:"));
+    const names = ["tabs", "cards", "notes"].map((plural) => {
+      const definition = tabs(plural);
+      definition.spec.names.kind = "Tab";
+      return { definition, name: definition.metadata.name };
+    });
+    await Promise.all(names.map(({ definition }) => replica.define(definition)));
+    const settled = names.map(({ name }) =>
+      replica.until(name, (one) => is("Established")(one) || is("NamesAccepted", "False")(one)),
+    );
+    await Promise.all(settled);
+    const { items } = await replica.objects.list<CustomResourceDefinition>(definitionKind);
+    const [has, ...wait] = items.sort((one) => (is("Established")(one) ? -1 : 1));
+    assert.deepEqual(
+      [has, ...wait].map((one) => one?.status?.acceptedNames?.kind),
+      ["Tab", "", ""],
+    );
+    await replica.objects.delete(definitionKind, has?.metadata.name ?? "");
+    const query = { signal: AbortSignal.timeout(10_000) };
+    for await (const { object } of replica.objects.watch<CustomResourceDefinition>(definitionKind, query))
+      if (object.metadata.name !== has?.metadata.name && is("Established")(object)) return;
+    assert.fail("the name that was given up is nobody's");
+  });
+
   it("wait for a name until it is given up", async () => {
     const store = new SqliteStore(":memory:");
     await using one = await Replica.start(store);
