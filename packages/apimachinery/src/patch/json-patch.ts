@@ -73,10 +73,9 @@ function apply(document: Document, operation: JsonPatchOperation): void {
   }
 }
 
-/** Clients that leave empty texts out leave out the value too: it is null, which is empty once it is read. */
-function givenValue({ op, value }: JsonPatchOperation): unknown {
-  if (value === undefined && op === "test") throw new PatchError("test operation has no value");
-  return value ?? null;
+function givenValue(operation: JsonPatchOperation): unknown {
+  if (!Object.hasOwn(operation, "value")) throw new PatchError(`${operation.op} operation has no value`);
+  return operation.value;
 }
 
 function pointer(text: unknown, field: string): string[] {
@@ -91,10 +90,9 @@ function pointer(text: unknown, field: string): string[] {
 }
 
 function index(token: string, limit: number): number {
-  if (!/^(0|-?[1-9]\d*)$/.test(token)) throw new PatchError(`${JSON.stringify(token)} is not an index`);
-  // Negative ones count from the end.
-  const value = Number(token) + (token.startsWith("-") ? limit + 1 : 0);
-  if (value < 0 || value > limit) throw new PatchError(`index ${token} is out of bounds`);
+  if (!/^(0|[1-9]\d*)$/.test(token)) throw new PatchError(`${JSON.stringify(token)} is not an index`);
+  const value = Number(token);
+  if (value > limit) throw new PatchError(`index ${token} is out of bounds`);
   return value;
 }
 

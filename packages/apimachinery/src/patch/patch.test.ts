@@ -24,9 +24,6 @@ describe("jsonPatch", () => {
     ["tests for null", { a: null }, [{ op: "test", path: "/a", value: null }], { a: null }],
     ["tests that there is none", {}, [{ op: "test", path: "/a", value: null }], {}],
     ["replaces what is not there", { a: {} }, [{ op: "replace", path: "/a/b", value: 1 }], { a: { b: 1 } }],
-    ["counts from the end", [1, 2, 3], [{ op: "remove", path: "/-1" }], [1, 2]],
-    ["adds before the end", [1, 2], [{ op: "add", path: "/-2", value: 0 }], [1, 0, 2]],
-    ["takes no value for null", {}, [{ op: "add", path: "/a" }], { a: null }],
   ] as const) {
     it(what, () => assert.deepEqual(jsonPatch(object, patch), expected));
   }
@@ -37,10 +34,10 @@ describe("jsonPatch", () => {
     ["an index out of bounds", [1], [{ op: "add", path: "/2", value: 1 }]],
     ["an index with a leading zero", [1], [{ op: "replace", path: "/00", value: 1 }]],
     ["a failed test", { a: 1 }, [{ op: "test", path: "/a", value: 2 }]],
-    ["a value missing", { a: 1 }, [{ op: "test", path: "/a" }]],
+    ["a value missing", {}, [{ op: "add", path: "/a" }]],
     ["to replace an item that is not there", [1], [{ op: "replace", path: "/1", value: 1 }]],
     ["to replace in what is not there", {}, [{ op: "replace", path: "/a/b", value: 1 }]],
-    ["an index before the first", [1], [{ op: "remove", path: "/-2" }]],
+    ["an index before the first", [1], [{ op: "remove", path: "/-1" }]],
     ["an unknown operation", {}, [{ op: "spam", path: "/a" }]],
     ["a move into itself", { a: { b: {} } }, [{ op: "move", from: "/a", path: "/a/b/c" }]],
     ["a pointer without a slash", {}, [{ op: "add", path: "a", value: 1 }]],
