@@ -168,6 +168,23 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
     assert.equal(word, "..2..2 both deep 440:77 CapBnd: 00000000a00405fb NoNewPrivs: 1\n");
     const fails = { args: ["/bin/sh", "-c", "echo why; exit 3"], message: "/dev/word", tail: true };
     assert.equal(await finish(4, fails), "why\n");
+
+    // Containers that share processes. What holds the namespace cannot be looked into, nor ended from within.
+    const shares = { sharesProcesses: true, message: "/dev/word" };
+    const find =
+      "kill -9 1; echo $(cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 12[0-9][0-9]') " +
+      "$(grep -h Uid /proc/1/status) $(ls /proc/1/root 2>/dev/null || echo shut)";
+    two.start({ ...start, index: 5, ...shares, args: ["/bin/sleep", "1200"] });
+    const together = { ...shares, args: ["/bin/sh", "-c", `(${find}) > /dev/word`] };
+    assert.equal(await finish(6, together), "sleep 1200 Uid: 65534 65534 65534 65534 shut\n");
+    assert.equal(two.run(5)?.phase, "running");
+    const over = Promise.withResolvers<void>();
+    changed = () => {
+      if (two.run(5)?.phase === "exited") over.resolve();
+    };
+    two.signal(5, 9);
+    await over.promise;
+    assert.equal(await finish(7, together), "Uid: 65534 65534 65534 65534 shut\n");
     two.close();
   } finally {
     await first.remove(id);

@@ -4,17 +4,21 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { NOBODY = 65534 };
 
 struct task tasks[TASKS];
 
@@ -156,17 +160,33 @@ static int open_namespace(pid_t pid, const char *kind) {
   return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+/* Process 1 of the namespace that containers share which see each other's processes: takes what is orphaned, and
+ * whoever looks into it finds nothing of ours. */
+static pid_t holder;
+
+static pid_t hold_processes(void) {
+  if (holder > 0) return holder;
+  holder = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+  if (holder) return holder;
+  signal(SIGCHLD, SIG_IGN);
+  syscall(SYS_close_range, 0, ~0U, 0);
+  if (chroot("/proc/self/fdinfo") || chdir("/") || setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY)
+      || setresuid(NOBODY, NOBODY, NOBODY) || prctl(PR_SET_DUMPABLE, 0)) _exit(1);
+  for (;;) pause();
+}
+
 /* Forks into new namespaces for a container, into the container's for a session; a container that is to see what
- * another does has its processes' namespace and a file system of its own. */
-static pid_t spawn(struct task *task, struct task *of, int fds[3], int status, char *body, size_t length) {
+ * another does, or all of them, has that process's namespace and a file system of its own. */
+static pid_t spawn(struct task *task, struct task *of, pid_t beside, int fds[3], int status, char *body,
+                   size_t length) {
   int container = task->kind == K_CONTAINER, flags = container ? CLONE_NEWNS | SIGCHLD : SIGCHLD;
   uint32_t group = container ? task->id : of->id;
-  if (!of) {
+  if (!beside) {
     pid_t pid = syscall(SYS_clone, CLONE_NEWPID | flags, 0, 0, 0, 0);
     if (!pid) child(task, group, -1, fds, status, body, length);
     return pid;
   }
-  int mounts = container ? -1 : open_namespace(of->pid, "mnt"), pids = open_namespace(of->pid, "pid");
+  int mounts = container ? -1 : open_namespace(of->pid, "mnt"), pids = open_namespace(beside, "pid");
   int own = open_namespace(getpid(), "pid");
   pid_t pid = -1;
   if ((container || mounts >= 0) && pids >= 0 && !setns(pids, CLONE_NEWPID)) {
@@ -201,7 +221,8 @@ void task_start(uint32_t id, int kind, char *body, size_t length) {
     fail(task, kind == K_EXEC ? "container is not running" : "the container it is for is not running");
     return;
   }
-  task->joined = kind == K_CONTAINER && of;
+  int shared = kind == K_CONTAINER && *field(body, length, "shared") == '1';
+  task->joined = kind == K_CONTAINER && (of || shared);
   task->capabilities = kind == K_EXEC ? of->capabilities : capabilities_of("capability", body, length);
   task->dropped = kind == K_EXEC ? of->dropped : capabilities_of("dropped", body, length);
   task->no_new_privileges = kind == K_EXEC ? of->no_new_privileges : *field(body, length, "unprivileged") == '1';
@@ -217,7 +238,8 @@ void task_start(uint32_t id, int kind, char *body, size_t length) {
   int open = task->tty ? open_terminal(task, fds) : open_pipes(task, fds, *field(body, length, "stdin") == '1');
   if (open || pipe2(status, O_CLOEXEC)) { fail(task, strerror(errno)); return; }
   for (int *fd = &task->in; fd <= &task->err; fd++) if (*fd >= 0) fcntl(*fd, F_SETFL, O_NONBLOCK);
-  task->pid = spawn(task, of, fds, status[1], body, length);
+  pid_t beside = shared ? hold_processes() : of ? of->pid : 0;
+  task->pid = spawn(task, of, beside, fds, status[1], body, length);
   for (int i = 0; i < (task->tty ? 1 : 3); i++) close(fds[i]);
   close(status[1]);
   /* Ends without a byte once the program runs. */
@@ -342,11 +364,13 @@ void stats_send(uint32_t request) {
 void reap(void) {
   int status;
   pid_t pid;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid == holder) holder = 0;
     for (int i = 0; i < TASKS; i++)
       if (tasks[i].kind && tasks[i].pid == pid && tasks[i].state == S_RUNNING) {
         tasks[i].state = S_EXITED, tasks[i].status = status, tasks[i].ended = now_ms();
         if (tasks[i].joined) group_file(tasks[i].id, "cgroup.kill", "1");
         if (tasks[i].kind == K_CONTAINER) tasks[i].oom = group_number(tasks[i].id, "memory.events", "oom_kill") > 0;
       }
+  }
 }

@@ -121,11 +121,13 @@ const debug: Group = async ({ kubectl, namespace }) => {
 
 const debugCopy: Group = async ({ kubectl }) => {
   const name = (await kubectl.ok("get", "pods", "-l", "app=hello", "-o", "name")).trim();
-  const copy = ["--copy-to=copy", "--container=web", "--image=selvedge.internal/hello:1"];
-  await kubectl.ok("debug", name, ...copy, "--", "sh", "-c", "echo debugging; sleep 600");
+  const copy = ["--copy-to=copy", "--container=look", "--image=selvedge.internal/hello:1"];
+  // By this profile as by all but a deprecated one it sees what runs beside it.
+  const look = "until ps | grep 'http[d]'; do sleep 1; done; sleep 600";
+  await kubectl.ok("debug", name, "--profile=general", ...copy, "--", "sh", "-c", look);
   await kubectl.ok("wait", "--for=condition=Ready", "pod/copy", "--timeout=120s");
-  await using logs = kubectl.follow("logs", "-f", "copy", "-c", "web");
-  await logs.until(/debugging/);
+  await using logs = kubectl.follow("logs", "-f", "copy", "-c", "look");
+  await logs.until(/httpd -f/);
   await kubectl.ok("delete", "pod", "copy", "--grace-period=1", "--timeout=60s");
 };
 

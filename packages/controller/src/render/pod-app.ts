@@ -142,6 +142,7 @@ function surroundings({ metadata, spec }: Pod): MessageInitShape<typeof ext.AppE
     kernelParameters: sysctls.map(({ name, value }) => create(ext.KernelParameterSchema, { name, value })),
     domain: spec.subdomain ? `${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}` : "",
     wholeHostname: spec.setHostnameAsFQDN === true,
+    shareProcesses: spec.shareProcessNamespace === true,
     ...(fsGroup === undefined ? {} : { fsGroup: BigInt(fsGroup) }),
     fsGroupAlways: fsGroup !== undefined && fsGroupChangePolicy !== "OnRootMismatch",
   };

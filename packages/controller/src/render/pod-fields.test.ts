@@ -30,6 +30,7 @@ describe("a field of a Pod", () => {
     ["hostname, from its name", {}, { hostname: "web-1" }],
     ["hostname, cut where a name ends", {}, { hostname: "a".repeat(62) }, { name: `${"a".repeat(62)}.b` }],
     ["subdomain", { subdomain: "db" }, { domain: "db.shop.svc.cluster.local" }],
+    ["shareProcessNamespace", { shareProcessNamespace: true }, { shareProcesses: true }],
     ["setHostnameAsFQDN", { setHostnameAsFQDN: true }, { wholeHostname: true }],
     [
       "hostAliases",

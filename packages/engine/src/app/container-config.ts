@@ -67,6 +67,7 @@ export function containerStart(inputs: ContainerInputs): ContainerStart {
     ...(container.terminationMessagePath === "" ? {} : { message: container.terminationMessagePath }),
     tail: container.outputIsMessage,
     target: targetOf(spec, container),
+    sharesProcesses: spec.pod.shareProcesses,
     mounts: container.volumeMounts.map((mount) => mountOf(spec, mount)),
   };
 }

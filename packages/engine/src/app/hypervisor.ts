@@ -136,6 +136,8 @@ export interface ContainerStart {
   readonly tail?: boolean;
   /** The number of the container whose processes it sees; 0: its own only. */
   readonly target: number;
+  /** It sees those of all that do so too; not there: no. */
+  readonly sharesProcesses?: boolean;
   readonly mounts: readonly ContainerMount[];
 }
 

@@ -21,11 +21,6 @@ describe("what Selvedge does not do", () => {
     ["spec.hostNetwork", withSpec({ hostNetwork: true }), /use hostPort/],
     ["spec.hostPID", withSpec({ hostPID: true })],
     ["spec.hostIPC", withSpec({ hostIPC: true })],
-    [
-      "spec.shareProcessNamespace",
-      withSpec({ shareProcessNamespace: true }),
-      /takes --share-processes=false$/,
-    ],
     ["spec.resourceClaims", withSpec({ resourceClaims: [{ name: "gpu" }] })],
     ["spec.runtimeClassName", withSpec({ runtimeClassName: "container" })],
     [

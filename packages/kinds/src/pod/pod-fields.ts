@@ -107,11 +107,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   hostNetwork: flag(11, "Not done when true: an app is never in the box's own network."),
   hostPID: flag(12, "Not done when true: an app never sees the box's processes."),
   hostIPC: flag(13, "Not done when true: an app shares no memory with the box."),
-  shareProcessNamespace: flag(
-    27,
-    "Whether containers see each other's processes: not done when true.",
-    pointer,
-  ),
+  shareProcessNamespace: flag(27, "Whether containers see each other's processes.", pointer),
   securityContext: object(14, podSecurityContext, "Who the processes are.", pointer),
   imagePullSecrets: objects(
     15,

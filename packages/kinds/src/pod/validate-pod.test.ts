@@ -64,6 +64,12 @@ describe("a Pod that cannot be", () => {
       withSpec({ os: { name: "bsd" } }),
       'spec.os: Unsupported value: "bsd": supported values: "linux", "windows"',
     ],
+    [
+      "shares its processes and has the box's",
+      withSpec({ hostPID: true, shareProcessNamespace: true }),
+      "spec.securityContext.shareProcessNamespace: Invalid value: true: " +
+        "ShareProcessNamespace and HostPID cannot both be enabled",
+    ],
     ["is of a system without a name", withSpec({ os: {} }), "spec.os.name: Required value"],
     [
       "is of Windows and says what is not for it",

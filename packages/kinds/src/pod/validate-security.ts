@@ -144,9 +144,9 @@ export function checkIsolation(faults: Faults, path: string, spec: PodSpec): voi
     faults.gap(`${path}.hostNetwork`, "an app is never in the box's network; use hostPort");
   if (spec.hostPID) faults.gap(`${path}.hostPID`, "an app never sees the box's processes");
   if (spec.hostIPC) faults.gap(`${path}.hostIPC`, "an app shares no memory with the box");
-  if (spec.shareProcessNamespace) {
-    const way = "kubectl debug --copy-to takes --share-processes=false";
-    faults.gap(`${path}.shareProcessNamespace`, `containers do not see each other's processes; ${way}`);
+  if (spec.shareProcessNamespace && spec.hostPID) {
+    const detail = "ShareProcessNamespace and HostPID cannot both be enabled";
+    faults.invalid(`${path}.securityContext.shareProcessNamespace`, true, detail);
   }
   const runtime = spec.runtimeClassName;
   if (runtime !== undefined) faults.all(`${path}.runtimeClassName`, runtime, dnsSubdomainFaults(runtime));

@@ -14,7 +14,8 @@ export function startFields(container: ContainerStart): [string, string][] {
   if (container.cpuMillis > 0) items.push(["cpu", `${container.cpuMillis * 100} 100000`]);
   if (container.readOnlyRoot) items.push(["readonly", "1"]);
   if (container.rootVolume !== "") items.push(["keep", container.rootVolume]);
-  if (container.target > 0) items.push(["target", `${container.target}`]);
+  if (container.sharesProcesses === true) items.push(["shared", "1"]);
+  else if (container.target > 0) items.push(["target", `${container.target}`]);
   for (const capability of container.capabilities) items.push(["capability", `${capability}`]);
   for (const capability of container.dropped ?? []) items.push(["dropped", `${capability}`]);
   if (container.privileged) items.push(["privileged", "1"]);
