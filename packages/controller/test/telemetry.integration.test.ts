@@ -162,9 +162,10 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
       kube("1.35", `get --raw /api/v1/nodes/box-1/proxy/logs/${query}`);
     assert.equal(
       await read("?query=engine"),
-      "2026-01-01T00:00:00Z info engine.control: line 0\n2026-01-01T00:00:01Z info engine.app: line 1\n",
+      "2026-01-01T00:00:00.000000000Z info engine.control: line 0\n" +
+        "2026-01-01T00:00:01.000000000Z info engine.app: line 1\n",
     );
-    assert.equal(await read("?tailLines=1"), "2026-01-01T00:00:02Z info kernel: line 2\n");
+    assert.equal(await read("?tailLines=1"), "2026-01-01T00:00:02.000000000Z info kernel: line 2\n");
     assert.match(
       await read("?sinceTime=2026-01-01T00:00:01Z&untilTime=2026-01-01T00:00:01Z"),
       /^\S+ .*line 1\n$/,
